@@ -1,0 +1,317 @@
+"""
+Every error that salescrm raises, and nothing else.
+
+::
+
+    CrmError
+     ├─ Invalid (ValueError)         what was asked or given is wrong; nothing was written
+     │   ├─ InvalidValue             one value of one field
+     │   ├─ UnknownField             no such field; the nearest names are offered
+     │   ├─ InvalidQuestion          a question that no engine may see
+     │   ├─ InvalidCursor            a page cursor that is not ours, or not of this question
+     │   ├─ InvalidDefinition        a pipeline, policy or import plan that contradicts itself
+     │   └─ TenantRequired           a multi-tenant Crm was not told whose records
+     ├─ NotFound (LookupError)       no such record, or none that this member may see
+     ├─ Conflict                     somebody else was there first
+     │   ├─ StaleWrite               the record has moved on since it was read
+     │   └─ Duplicate                a value that must be unique is taken
+     ├─ Refused                      the rules say no
+     │   ├─ Forbidden                this member may not
+     │   ├─ MoveRefused              the stage machine names every unmet requirement
+     │   ├─ StateRefused             not in this state
+     │   └─ HookRefused              a plugin of the host said no
+     ├─ WorkEnded                    the unit of work is over, by commit, rollback or a failed write
+     └─ StoreError                   the engine or the way to it
+         ├─ Transient                try the whole function again
+         ├─ Misconfigured            a missing package, URL part or capability
+         └─ SchemaOutdated           the tables are older than this version; migrate
+
+An error is its facts: attributes to branch on, and a sentence made of them.
+``str(error)`` is English; ``salescrm.locale.message(error, "zh")`` says the same in Chinese.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import attrs
+
+__all__ = [
+    "Conflict",
+    "CrmError",
+    "Duplicate",
+    "Forbidden",
+    "HookRefused",
+    "Invalid",
+    "InvalidCursor",
+    "InvalidDefinition",
+    "InvalidQuestion",
+    "InvalidValue",
+    "Misconfigured",
+    "MoveRefused",
+    "NotFound",
+    "Refused",
+    "SchemaOutdated",
+    "StaleWrite",
+    "StateRefused",
+    "StoreError",
+    "TenantRequired",
+    "Transient",
+    "UnknownField",
+    "Unmet",
+    "WorkEnded",
+]
+
+
+def fact(value: Any) -> str:
+    """*value* as a sentence shows it: text in quotes, cut where it would drown the sentence."""
+    if isinstance(value, tuple | list | frozenset | set):
+        return ", ".join(fact(one) for one in value)
+    shown = str(value) if isinstance(value, Unmet) else ascii_safe(repr(value))
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def ascii_safe(text: str) -> str:
+    """*text* with what no terminal can encode (lone surrogates) spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class CrmError(Exception):
+    """The root: ``except CrmError`` catches all that salescrm raises on purpose."""
+
+    #: The sentence, with the facts by name; also its key in ``locale/``.
+    template: ClassVar[str] = "Something went wrong"
+
+    def facts(self) -> dict[str, str]:
+        """Each fact by name, ready to stand in a sentence."""
+        names = (a.name for a in attrs.fields(type(self))) if attrs.has(type(self)) else ()
+        return {name: self.fact(name) for name in names}
+
+    def fact(self, name: str) -> str:
+        """One fact as text; names of things stand bare, values from outside are quoted."""
+        value = getattr(self, name)
+        return str(value) if name in self.bare else fact(value)
+
+    #: Facts that are our own words (entity, field, reason): shown without quotes.
+    bare: ClassVar[frozenset[str]] = frozenset(
+        {"entity", "field", "reason", "action", "expected", "hook", "plugin", "state", "hint", "what"}
+    )
+
+    def __str__(self) -> str:
+        return self.template.format(**self.facts())
+
+
+class Invalid(CrmError, ValueError):
+    """What was asked or given is wrong; nothing was written."""
+
+
+@attrs.frozen
+class InvalidValue(Invalid):
+    """One value of one field can't be taken."""
+
+    entity: str
+    field: str
+    value: Any
+    expected: str
+
+    template = "{entity}.{field}: {value} can't be taken; expected {expected}"
+
+
+@attrs.frozen
+class UnknownField(Invalid):
+    """No such field on that entity."""
+
+    entity: str
+    name: str
+    near: tuple[str, ...] = ()
+
+    template = "{entity} has no field {name}; nearest: {near}"
+
+
+@attrs.frozen
+class InvalidQuestion(Invalid):
+    """A question that no engine may see: too deep, too wide, or of the wrong kind for the field."""
+
+    reason: str
+
+    template = "This question can't be asked: {reason}"
+
+
+@attrs.frozen
+class InvalidCursor(Invalid):
+    """A page cursor that was changed, or belongs to another question."""
+
+    reason: str
+
+    template = "This cursor can't be used: {reason}; start again from the first page"
+
+
+@attrs.frozen
+class InvalidDefinition(Invalid):
+    """A definition (pipeline, policy, import plan) that contradicts itself; *problems* names all of it."""
+
+    what: str
+    problems: tuple[str, ...]
+
+    template = "{what} can't be used: {problems}"
+
+    def fact(self, name: str) -> str:
+        return "; ".join(self.problems) if name == "problems" else super().fact(name)
+
+
+@attrs.frozen
+class TenantRequired(Invalid):
+    """A multi-tenant Crm was asked for records before it was told whose."""
+
+    template = "This Crm serves many tenants; choose one first with crm.for_tenant(...)"
+
+
+@attrs.frozen
+class NotFound(CrmError, LookupError):
+    """No such record, or none that this member may see."""
+
+    entity: str
+    id: str
+
+    template = "{entity} {id} was not found"
+
+
+class Conflict(CrmError):
+    """Somebody else was there first."""
+
+
+@attrs.frozen
+class StaleWrite(Conflict):
+    """Someone saved this record after you read it; read it again and retry."""
+
+    entity: str
+    id: str
+    expected_version: int
+
+    template = "{entity} {id} has moved past version {expected_version}; read it again and retry"
+
+
+@attrs.frozen
+class Duplicate(Conflict):
+    """A value that must be unique is taken; *key* names the unique key's fields."""
+
+    entity: str
+    key: tuple[str, ...]
+
+    template = "Another {entity} has the same {key}"
+
+    def fact(self, name: str) -> str:
+        return ", ".join(self.key) if name == "key" else super().fact(name)
+
+
+class Refused(CrmError):
+    """The rules say no; *code* is stable, for a host to branch on."""
+
+    code: str
+
+
+@attrs.frozen
+class Forbidden(Refused):
+    """This member may not do this to that record."""
+
+    member: str
+    action: str
+    entity: str
+    id: str | None = None
+
+    code: ClassVar[str] = "forbidden"
+    template = "{member} may not {action} {entity} {id}"
+
+
+@attrs.frozen
+class Unmet:
+    """One requirement that is not met: a stable *code*, the *subject* it is about, a *reason* in words."""
+
+    code: str
+    subject: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@attrs.frozen
+class MoveRefused(Refused):
+    """The opportunity stays where it is; *unmet* names everything that is missing, at once."""
+
+    id: str
+    to: str
+    unmet: tuple[Unmet, ...]
+
+    code: ClassVar[str] = "move-refused"
+    template = "Opportunity {id} can't move to {to}: {unmet}"
+
+    def fact(self, name: str) -> str:
+        return "; ".join(map(str, self.unmet)) if name == "unmet" else super().fact(name)
+
+
+@attrs.frozen
+class StateRefused(Refused):
+    """The record is not in a state in which this can be done."""
+
+    entity: str
+    id: str
+    state: str
+    action: str
+
+    code: ClassVar[str] = "wrong-state"
+    template = "{entity} {id} is {state}; it can't {action}"
+
+
+@attrs.frozen
+class HookRefused(Refused):
+    """A plugin of the host said no; everything of this Work is rolled back."""
+
+    hook: str
+    plugin: str
+    reason: str
+
+    code: ClassVar[str] = "hook-refused"
+    template = "{plugin} refused in {hook}: {reason}"
+
+
+@attrs.frozen
+class WorkEnded(CrmError):
+    """This unit of work is over; begin another."""
+
+    reason: str
+
+    template = "This Work has ended ({reason}); begin another"
+
+
+class StoreError(CrmError):
+    """The engine, or the way to it."""
+
+
+@attrs.frozen
+class Transient(StoreError):
+    """The engine asks for another try of the whole function: a lock, a deadlock, a lost connection."""
+
+    reason: str
+
+    template = "The store was busy or out of reach ({reason}); try the whole function again"
+
+
+@attrs.frozen
+class Misconfigured(StoreError):
+    """A missing package, URL part or capability; *hint* says what to do."""
+
+    reason: str
+    hint: str
+
+    template = "{reason}; {hint}"
+
+
+@attrs.frozen
+class SchemaOutdated(StoreError):
+    """The tables are not those of this version; run the migration first."""
+
+    found: str | None
+    expected: str
+
+    template = "The tables are at {found}, this version needs {expected}; run salescrm migrate"
