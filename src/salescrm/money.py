@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 import attrs
+
 from salescrm.errors import InvalidValue
 
 __all__ = ["CURRENCIES", "MAX_MINOR", "Money"]

@@ -1,22 +1,22 @@
 """
-The values that fields hold (ids, moments, phones, e-mail addresses, regions, credit codes, text), checked where they enter.
+The values that fields hold (moments, phones, e-mail addresses, regions, credit codes, text), checked where they enter.
 
-`Money` has a room of its own in ``money`` and is offered here too; entities and storage are elsewhere.
+Ids and `Money` live in ``ids`` and ``money`` and are offered here too; entities and storage are elsewhere.
 Each checker takes *entity* and *field* for its error to name, and returns the one written form that is stored.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, date, datetime
-from threading import Lock
 from typing import Final, NewType, TypeAlias
 
 import attrs
+
 from salescrm.errors import InvalidValue
+from salescrm.ids import Id, IdMaker, uuid7
 from salescrm.money import CURRENCIES, Money
 
 __all__ = [
@@ -40,8 +40,6 @@ __all__ = [
     "uuid7",
 ]
 
-#: A record's identity: text, as a rule a UUIDv7 in canonical form; a member's is whatever the host calls them.
-Id = NewType("Id", str)
 #: An aware datetime in UTC, cut to milliseconds, made by `moment`.
 Moment: TypeAlias = datetime
 #: A telephone number in E.164, such as ``+8613123456789``, made by `phone` or `mobile`.
@@ -50,67 +48,6 @@ Phone = NewType("Phone", str)
 Email = NewType("Email", str)
 #: A unified social credit code, 18 capitals and digits, made by `credit_code`.
 CreditCode = NewType("CreditCode", str)
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def uuid7(now: Moment, random: Callable[[int], bytes] = os.urandom) -> Id:
-    """
-    A fresh time-ordered id: UUID version 7 (RFC 9562, 5.7), *now*'s millisecond and 74 random bits.
-
-    Ids of one millisecond come in no order; `IdMaker` orders those too.
-
-    Raises:
-        InvalidValue: *now* is naive or before 1970.
-    """
-    noise = int.from_bytes(random(10)) & 0x0FFF_3FFF_FFFF_FFFF_FFFF | 0x7000_8000_0000_0000_0000
-    text = f"{_milliseconds(now):012x}{noise:020x}"
-    return Id(f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}")
-
-
-class IdMaker:
-    """
-    Makes UUIDv7 ids that only ever ascend, even within a millisecond or when *now* steps back.
-
-    One may serve many threads, and a forked child makes ids of its own.
-    RFC 9562, 6.2 method 1: 26 bits count within a millisecond (12 in rand_a, 14 ahead in rand_b), 48 stay random.
-    """
-
-    def __init__(self, random: Callable[[int], bytes] = os.urandom) -> None:
-        self._random = random
-        self._lock = Lock()
-        self._millisecond = -1
-        self._count = 0
-
-    def __call__(self, now: Moment) -> Id:
-        """The next id, at *now* or just behind the last one; `InvalidValue` if *now* is naive or before 1970."""
-        millisecond = _milliseconds(now)
-        # Asked for each id and never kept: two children of one fork would hand out the same kept bytes.
-        noise = self._random(6).hex()
-        with self._lock:
-            if millisecond > self._millisecond:
-                self._millisecond = millisecond
-                # Starts in the lower half: 33 million more fit before the time has to run ahead.
-                self._count = int.from_bytes(self._random(4)) >> 7
-            elif self._count < 0x3FF_FFFF:
-                self._count += 1
-            else:
-                self._millisecond += 1
-                self._count = 0
-            millisecond, count = self._millisecond, self._count
-        text = f"{millisecond:012x}"
-        return Id(f"{text[:8]}-{text[8:]}-7{count >> 14:03x}-{count & 0x3FFF | 0x8000:04x}-{noise}")
-
-
-def _milliseconds(now: Moment) -> int:
-    """Whole milliseconds since 1970, exactly: by ints, since floats miss some."""
-    try:
-        since = now - _EPOCH
-    except TypeError:
-        raise InvalidValue("Id", "now", now, "an aware datetime") from None
-    if since.days < 0:
-        raise InvalidValue("Id", "now", now, "a moment since 1970")
-    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def moment(value: object, *, entity: str = "Moment", field: str = "moment") -> Moment:
