@@ -19,7 +19,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # SQLAlchemy's mark for bridges that work as its own does (published in its changelog for 2.0.31).
-# It lets SQLAlchemy's async engines wait inside ``run_plain``, and ``wait`` work inside SQLAlchemy's ``run_sync``.
+# With it, its async engines work inside ``run_plain`` and ``wait`` inside its ``run_sync``, importing neither.
 MARK: Final = "__sqlalchemy_greenlet_provider__"
 
 
@@ -41,9 +41,7 @@ async def run_plain(fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     setattr(plain, MARK, True)
 
     passed = plain.switch(*args, **kwargs)
-    while (
-        not plain.dead
-    ):  # while it lives, what it passes out is what it waits for; the last thing is its result
+    while not plain.dead:  # alive, it passes out what it waits for; at last, its result
         try:
             value = await passed
         except BaseException as error:  # noqa: BLE001 - it is raised again where the function waits

@@ -1,4 +1,4 @@
-"""Plain functions under asyncio: results, errors, cancellation and context pass both ways; no store in sight."""
+"""Plain functions under asyncio: results, errors, cancellation and context pass both ways."""
 
 from __future__ import annotations
 
@@ -118,11 +118,12 @@ def test_cancelling_the_caller_rolls_back_where_it_waits() -> None:
     """The plain function gets CancelledError, and its own clean-up may wait before it goes on."""
 
     async def main() -> list[str]:
-        done: list[str] = []
+        done, waiting = list[str](), asyncio.Event()
 
         def plain() -> None:
             try:
                 done.append(wait(later("begin")))
+                waiting.set()
                 wait(asyncio.Event().wait())
                 done.append("never")
             except asyncio.CancelledError:
@@ -132,8 +133,7 @@ def test_cancelling_the_caller_rolls_back_where_it_waits() -> None:
                 done.append(wait(later("close")))
 
         task = asyncio.create_task(run_plain(plain))
-        while not done:
-            await asyncio.sleep(0)
+        await waiting.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -147,7 +147,7 @@ def test_a_second_cancellation_cuts_the_clean_up_short() -> None:
     """As in any coroutine: whoever cleans up must expect it, and outer clean-ups still run."""
 
     async def main() -> list[str]:
-        done: list[str] = []
+        done, waiting = list[str](), asyncio.Event()
 
         def plain() -> None:
             try:
@@ -155,6 +155,7 @@ def test_a_second_cancellation_cuts_the_clean_up_short() -> None:
                     wait(asyncio.Event().wait())
                 finally:
                     done.append("rolling back")
+                    waiting.set()
                     wait(asyncio.Event().wait())
             except asyncio.CancelledError:
                 done.append(wait(later("connection thrown away")))
@@ -163,8 +164,7 @@ def test_a_second_cancellation_cuts_the_clean_up_short() -> None:
         task = asyncio.create_task(run_plain(plain))
         await asyncio.sleep(0)
         task.cancel()
-        while not done:
-            await asyncio.sleep(0)
+        await waiting.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -280,7 +280,7 @@ def test_waiting_outside_is_refused_and_the_coroutine_closed() -> None:
         lambda: asyncio.run(in_a_coroutine()),
         lambda: asyncio.run(in_a_thread()),
     ):
-        with pytest.raises(Misconfigured, match="await acrm.run"):
+        with pytest.raises(Misconfigured, match=r"await acrm\.run"):
             attempt()
     gc.collect()
 
