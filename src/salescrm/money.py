@@ -188,16 +188,15 @@ class Money:
 
 def _exact(field: str, value: object) -> Fraction:
     """*value* as an exact ratio; numbers that would fill the memory are refused before they do."""
-    expected = "an int, Decimal or Fraction, finite and of at most 60 digits"
-    if isinstance(value, Decimal) and value.is_finite():
-        exponent = value.as_tuple().exponent
-        if not value:
-            return Fraction(0)
-        if isinstance(exponent, int) and -60 <= exponent <= value.adjusted() <= 60:
-            return Fraction(value)
-    elif isinstance(value, int | Fraction) and abs(value.numerator) < 10**60 > value.denominator:
+    if isinstance(value, Decimal) and value.is_finite() and -60 <= value.adjusted() <= 60:
+        value = Fraction(value)
+    if (
+        isinstance(value, int | Fraction)
+        and not isinstance(value, bool)
+        and abs(value.numerator) < 10**60 > value.denominator
+    ):
         return Fraction(value)
-    raise _refused(field, value, expected)
+    raise _refused(field, value, "an int, Decimal or Fraction, finite and of at most 60 digits")
 
 
 def _places(currency: object) -> int:

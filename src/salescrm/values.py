@@ -179,7 +179,7 @@ def _phone(text: object, region: str | None, entity: str, field: str, *, mobile_
     if not plain.isascii():
         # Copied numbers carry invisible direction marks (Cf) with them.
         plain = "".join(c for c in unicodedata.normalize("NFKC", plain) if unicodedata.category(c) != "Cf")
-    plain = plain.strip().removeprefix("tel:")
+    plain = " ".join(plain.split()).removeprefix("tel:")
     if not _DIALLED.fullmatch(plain):
         raise refused(_NUMBER)
     try:
@@ -244,7 +244,9 @@ def email(text: object, *, entity: str = "Email", field: str = "address") -> Ema
         local, _, domain = plain.rpartition("@")
         return Email(f"{local}@{domain.lower()}")
     try:
-        return Email(email_validator.validate_email(plain, check_deliverability=False).normalized)
+        return Email(
+            email_validator.validate_email(plain, check_deliverability=False, strict=True).normalized
+        )
     except email_validator.EmailNotValidError as refusal:
         raise InvalidValue(entity, field, text, f"an e-mail address: {refusal}") from None
 
