@@ -67,7 +67,12 @@ def fact(value: Any) -> str:
     """*value* as a sentence shows it: text in quotes, cut where it would drown the sentence."""
     if isinstance(value, tuple | list | frozenset | set):
         return ", ".join(fact(one) for one in value)
-    shown = str(value) if isinstance(value, Unmet) else ascii_safe(repr(value))
+    if isinstance(value, str):
+        value = value[:100]  # a text of a megabyte is cut before it is quoted
+    try:
+        shown = str(value) if isinstance(value, Unmet) else ascii_safe(repr(value))
+    except ValueError:  # a whole number of more digits than Python shows
+        shown = f"a {type(value).__name__} too long to show"
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
@@ -84,7 +89,8 @@ class CrmError(Exception):
 
     def facts(self) -> dict[str, str]:
         """Each fact by name, ready to stand in a sentence."""
-        names = (a.name for a in attrs.fields(type(self))) if attrs.has(type(self)) else ()
+        kind: type = type(self)
+        names = (a.name for a in attrs.fields(kind)) if attrs.has(kind) else ()
         return {name: self.fact(name) for name in names}
 
     def fact(self, name: str) -> str:
@@ -207,7 +213,7 @@ class Duplicate(Conflict):
 class Refused(CrmError):
     """The rules say no; *code* is stable, for a host to branch on."""
 
-    code: str
+    code: ClassVar[str]
 
 
 @attrs.frozen
@@ -227,7 +233,7 @@ class Forbidden(Refused):
 class Unmet:
     """One requirement that is not met: a stable *code*, the *subject* it is about, a *reason* in words."""
 
-    code: str
+    code: ClassVar[str]
     subject: str
     reason: str
 

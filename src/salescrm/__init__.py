@@ -1,0 +1,1 @@
+"""A complete sales CRM inside your own program."""

@@ -1,0 +1,241 @@
+"""
+Letting a record in: every value checked against its field, once, where it enters.
+
+`quick_check` writes out the common case for `codegen.admitter`; `admitter` is the thorough path that names what is wrong
+or cuts a moment that came with microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import attrs
+
+from salescrm.errors import InvalidValue
+from salescrm.jsonable import PLACES
+from salescrm.kinds import Extra, Kind
+from salescrm.values import Money, clean_text, day, moment
+
+if TYPE_CHECKING:
+    from salescrm.schema import Schema, SchemaField
+
+__all__ = ["MOST_WHOLE", "admit_value", "admitter", "quick_check"]
+
+#: Whole numbers reach this far on every engine and in JSON.
+MOST_WHOLE: Final = 2**53 - 1
+_MOST_DECIMAL: Final = Decimal(MOST_WHOLE).scaleb(-PLACES)
+
+
+def quick_check(field: SchemaField, names: dict[str, Any]) -> str:
+    """An expression over ``r`` that is true of most good values of *field*; an empty text where there is none."""
+    v = f"r.{field.name}"
+    column = field.columns[0]
+    match field.kind:
+        case Kind.TEXT | Kind.ID | Kind.REFERENCE:
+            shown = f" and {v}.strip()" if field.required else ""
+            return f"type({v}) is str and len({v}) <= {column.limit} and {v}.isprintable(){shown}"
+        case Kind.CHOICE:
+            names[f"choices_{field.name}"] = frozenset(column.choices)
+            return f"type({v}) is str and {v} in choices_{field.name}"
+        case Kind.WHOLE:
+            return f"type({v}) is int and -{MOST_WHOLE} <= {v} <= {MOST_WHOLE}"
+        case Kind.FLAG:
+            return f"type({v}) is bool"
+        case Kind.MOMENT:
+            return (
+                f"type({v}) is datetime and {v}.tzinfo is UTC "
+                f"and not {v}.microsecond % 1000 and 1000 <= {v}.year <= 9998"
+            )
+        case Kind.DAY:
+            return f"type({v}) is date and 1000 <= {v}.year <= 9998"
+        case Kind.MONEY:
+            names["Money"] = Money
+            return f"type({v}) is Money"
+        case Kind.EMBEDDED:
+            names[f"type_{field.name}"] = field.type
+            names[f"empty_{field.name}"] = field.type()
+            return f"{v} == empty_{field.name}"
+        case Kind.TEXTS | Kind.NESTED:
+            return f"{v} == ()" if get_args(field.type)[-1:] == (Ellipsis,) else ""
+        case Kind.EXTRA:
+            return f"type({v}) is Extra and not {v}"
+        case _:
+            return ""
+
+
+def admitter(schema: Schema) -> Callable[[Any], Any]:
+    """A function from a record to the record as it may be stored; raises InvalidValue at the first value that may not."""
+
+    def admit(record: Any) -> Any:
+        if type(record) is not schema.record:
+            raise InvalidValue(schema.name, "record", record, f"a {schema.name}")
+        changes = {}
+        for field in schema.fields.values():
+            value = getattr(record, field.name)
+            admitted = admit_value(schema, field, value)
+            if admitted is not value:
+                changes[field.name] = admitted
+        return schema.evolve(record, changes) if changes else record
+
+    return admit
+
+
+def admit_value(schema: Schema, field: SchemaField, value: Any) -> Any:
+    """*value* as *field* of *schema* stores it.
+
+    Raises:
+        InvalidValue: It does not fit; the error says what would.
+    """
+
+    def wrong(expected: str) -> InvalidValue:
+        return InvalidValue(schema.name, field.name, value, expected)
+
+    if value is None:
+        if field.nullable:
+            return None
+        raise wrong("a value")
+    column = field.columns[0]
+    match field.kind:
+        case Kind.TEXT | Kind.ID | Kind.REFERENCE:
+            text = clean_text(value, entity=schema.name, field=field.name, limit=column.limit or MOST_WHOLE)
+            if field.required and not text.strip():
+                raise wrong("a text that is not blank")
+            return value
+        case Kind.CHOICE:
+            if type(value) is not str or value not in column.choices:
+                raise wrong("one of " + ", ".join(column.choices))
+            return value
+        case Kind.WHOLE:
+            if type(value) is not int or abs(value) > MOST_WHOLE:
+                raise wrong("a whole number between -(2**53 - 1) and 2**53 - 1")
+            return value
+        case Kind.FLAG:
+            if type(value) is not bool:
+                raise wrong("True or False")
+            return value
+        case Kind.MOMENT:
+            if not isinstance(value, datetime):
+                raise wrong("a datetime with a time zone")
+            cut = moment(value, entity=schema.name, field=field.name)
+            return value if cut == value and value.tzinfo is UTC else cut
+        case Kind.DAY:
+            if not isinstance(value, date) or isinstance(value, datetime):
+                raise wrong("a date")
+            return day(value, entity=schema.name, field=field.name)
+        case Kind.DECIMAL:
+            return _decimal(value, wrong)
+        case Kind.MONEY:
+            if type(value) is not Money:
+                raise wrong("Money")
+            return value
+        case Kind.TEXTS:
+            if type(value) is not tuple:
+                raise wrong("a tuple of texts")
+            for one in value:
+                clean_text(one, entity=schema.name, field=field.name, limit=column.limit or 255)
+            return value
+        case Kind.EMBEDDED:
+            return _embedded(schema, field, value, wrong)
+        case Kind.NESTED:
+            return _nested(schema, field, value, wrong)
+        case Kind.EXTRA:
+            return _extra(schema, field, value)
+
+
+def _decimal(value: Any, wrong: Callable[[str], InvalidValue]) -> Decimal:
+    expected = f"a finite Decimal of up to {PLACES} places, at most {_MOST_DECIMAL} from zero"
+    if type(value) is not Decimal or not value.is_finite() or abs(value) > _MOST_DECIMAL:
+        raise wrong(expected)
+    if value != round(value, PLACES):
+        raise wrong(expected)
+    return value
+
+
+def _embedded(schema: Schema, field: SchemaField, value: Any, wrong: Callable[[str], InvalidValue]) -> Any:
+    if type(value) is not field.type:
+        raise wrong(f"a {field.type.__name__}")
+    for column in field.columns:
+        part = getattr(value, column.path[-1])
+        if part is not None:
+            clean_text(part, entity=schema.name, field=column.name, limit=column.limit or 255)
+    return value
+
+
+def _nested(schema: Schema, field: SchemaField, value: Any, wrong: Callable[[str], InvalidValue]) -> Any:
+    if get_args(field.type)[-1:] == (Ellipsis,):
+        item = get_args(field.type)[0]
+        if type(value) is not tuple or not all(type(one) is item for one in value):
+            raise wrong(f"a tuple of {item.__name__}")
+        for one in value:
+            _texts_inside(schema, field, attrs.asdict(one))
+    elif attrs.has(field.type):
+        if type(value) is not field.type:
+            raise wrong(f"a {field.type.__name__}")
+        _texts_inside(schema, field, attrs.asdict(value))
+    elif isinstance(value, Mapping):
+        _texts_inside(schema, field, value)
+    else:
+        raise wrong("a mapping of JSON values")
+    return value
+
+
+def _texts_inside(schema: Schema, field: SchemaField, data: Any) -> None:
+    """Every text in *data* can be encoded; JSON hides what an engine would choke on."""
+    match data:
+        case str():
+            clean_text(data, entity=schema.name, field=field.name, limit=20_000)
+        case Mapping():
+            for name, value in data.items():
+                _texts_inside(schema, field, name)
+                _texts_inside(schema, field, value)
+        case list() | tuple():
+            for one in data:
+                _texts_inside(schema, field, one)
+        case float():
+            raise InvalidValue(schema.name, field.name, data, "no floating-point number: Decimal or whole")
+        case _:
+            pass
+
+
+def _extra(schema: Schema, field: SchemaField, value: Any) -> Any:
+    """Only declared custom fields, each of its declared kind."""
+    if not isinstance(value, Mapping):
+        raise InvalidValue(schema.name, field.name, value, "a mapping of declared custom fields")
+    admitted: dict[str, Any] = {}
+    for name, one in value.items():
+        kind = schema.extra_kinds.get(name) if isinstance(name, str) else None
+        if kind is None:
+            declared = ", ".join(schema.extra_kinds) or "none"
+            raise InvalidValue(
+                schema.name, f"{field.name}.{name}", one, f"a declared custom field ({declared})"
+            )
+        if one is not None:
+            admitted[name] = _extra_value(schema, f"{field.name}.{name}", kind, one)
+    return value if type(value) is Extra and admitted == value else Extra(admitted)
+
+
+def _extra_value(schema: Schema, name: str, kind: Kind, value: Any) -> Any:
+    """One custom value in the JSON form it is kept in: moments and days as text."""
+    match kind:
+        case Kind.TEXT:
+            return clean_text(value, entity=schema.name, field=name, limit=20_000)
+        case Kind.WHOLE if type(value) is int and abs(value) <= MOST_WHOLE:
+            return value
+        case Kind.FLAG if type(value) is bool:
+            return value
+        case Kind.DAY if type(value) is date:
+            return day(value, entity=schema.name, field=name).isoformat()
+        case Kind.DAY if type(value) is str and _is_day(value):
+            return value
+        case _:
+            raise InvalidValue(schema.name, name, value, f"a value of kind {kind.value}")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

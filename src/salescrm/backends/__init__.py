@@ -1,0 +1,1 @@
+"""The engines: memory, SQL, MongoDB; each is imported only when it is connected to."""

@@ -1,0 +1,210 @@
+"""The checker: question in, plan with values out; plans are made once per shape of question and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from salescrm.checking.conditions import Conditions, Slot
+from salescrm.checking.cursors import Cursors
+from salescrm.checking.literals import Context
+from salescrm.checking.numbers import Finish, Numbers, no_conversion
+from salescrm.errors import InvalidQuestion
+from salescrm.kinds import Kind
+from salescrm.plans import After, AllOf, Asked, AskedTally, FindPlan, SortKey, TallyPlan
+from salescrm.query.nodes import Bucket, Operand, Order, Query, Shape, Tally, Where, shape
+from salescrm.schema import Schema
+
+__all__ = ["Checker", "Limits"]
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How much one question may ask for; *plans* is how many shapes are kept."""
+
+    page: int = 10_000
+    plans: int = 2_000
+
+
+@attrs.frozen
+class _Kept:
+    """A plan, how its slots are filled, and how its rows are finished."""
+
+    plan: Any
+    slots: tuple[Slot, ...]
+    finish: Finish = no_conversion
+
+
+class Checker:
+    """
+    Checks questions against *schemas* (by collection) and keeps a plan per shape.
+
+    Thread-safe: two threads may make the same plan once each; the later one is kept.
+    """
+
+    def __init__(self, schemas: Mapping[str, Schema], cursors: Cursors, limits: Limits = Limits()) -> None:  # frozen
+        self._schemas = schemas
+        self._cursors = cursors
+        self._limits = limits
+        self._plans: dict[Hashable, _Kept] = {}
+
+    def find(
+        self, schema: Schema, query: Query, context: Context, *, scope: Where | None = None, more: int = 0
+    ) -> Asked:
+        """The plan and values of *query*, within *scope*; its limit is *more* than asked, to see if a page follows."""
+        literals: list[object] = []
+        asked = self._shape(query.where, literals)
+        scoped = self._shape(scope, literals) if scope is not None else None
+        if type(query.limit) is not int or not 0 <= query.limit <= self._limits.page:
+            raise InvalidQuestion(
+                f"limit is {query.limit!r}; a whole number from 0 to {self._limits.page} is wanted"
+            )
+        after: tuple[Any, ...] | None = None
+        if query.after is not None:
+            after = self._cursors.read(schema, query, self._order(schema, query.order))
+        nulls = tuple(value is None for value in after) if after is not None else None
+        key = ("find", schema.collection, asked, scoped, query.order, nulls)
+        kept = self._plans.get(key)
+        if kept is None:
+            kept = self._keep(key, self._find_plan(schema, query, scope, nulls))
+        values = [slot.convert(literals[slot.literal], context) for slot in kept.slots]
+        if after is not None:
+            values += after
+        values.append(query.limit + more)
+        return Asked(kept.plan, values)
+
+    def all(
+        self,
+        schema: Schema,
+        where: Where,
+        order: Sequence[Order],
+        context: Context,
+        *,
+        scope: Where | None = None,
+    ) -> Asked:
+        """The plan and values for every record that *where* holds for, without a limit."""
+        literals: list[object] = []
+        key = (
+            "all",
+            schema.collection,
+            self._shape(where, literals),
+            self._shape(scope, literals) if scope is not None else None,
+            tuple(order),
+        )
+        kept = self._plans.get(key)
+        if kept is None:
+            making = Conditions(schema, self._schemas)
+            condition = self._where(making, where, scope)
+            plan = FindPlan(schema, condition, self._order(schema, order))
+            kept = self._keep(key, _Kept(plan, tuple(making.slots)))
+        return Asked(kept.plan, [slot.convert(literals[slot.literal], context) for slot in kept.slots])
+
+    def select(
+        self,
+        schema: Schema,
+        columns: Sequence[Operand],
+        query: Query,
+        context: Context,
+        *,
+        scope: Where | None = None,
+    ) -> tuple[Asked, Finish]:
+        """The plan that projects *columns*, and what makes the asker's values of its rows."""
+        asked = self.find(schema, query, context, scope=scope)
+        literals: list[object] = []
+        key = ("select", id(asked.plan), tuple(columns), self._shape(query.where, literals))
+        kept = self._plans.get(key)
+        if kept is None:
+            numbers = Numbers(Conditions(schema, self._schemas))
+            sources, finish = numbers.columns(columns)
+            kept = self._keep(key, _Kept(attrs.evolve(asked.plan, columns=sources), (), finish))
+        return Asked(kept.plan, asked.values), kept.finish
+
+    def tally(
+        self, schema: Schema, tally: Tally, context: Context, *, scope: Where | None = None
+    ) -> tuple[AskedTally, Finish]:
+        """The plan and values of *tally*, and what makes the asker's values of its rows."""
+        literals: list[object] = []
+        parts: list[object] = ["tally", schema.collection, self._shape(tally.where, literals)]
+        parts.append(self._shape(scope, literals) if scope is not None else None)
+        for by in tally.by:
+            if isinstance(by, Bucket):
+                literals += by.edges
+                parts.append((by.path, len(by.edges)))
+            else:
+                parts.append(by)
+        for measure in tally.measures:
+            where = self._shape(measure.where, literals) if measure.where is not None else None
+            parts.append((measure.kind, measure.operand, where))
+        key = tuple(parts)
+        kept = self._plans.get(key)
+        if kept is None:
+            kept = self._keep(key, self._tally_plan(schema, tally, scope))
+        values = [slot.convert(literals[slot.literal], context) for slot in kept.slots]
+        for by in tally.by:
+            if isinstance(by, Bucket) and list(by.edges) != sorted(set(by.edges)):
+                raise InvalidQuestion(f"the edges of the buckets of {by.path} must ascend")
+        edges = tuple(by.edges if isinstance(by, Bucket) else None for by in tally.by)
+        finish = kept.finish
+        return AskedTally(kept.plan, values), lambda rows: finish(rows, edges)
+
+    def _shape(self, where: Where, literals: list[object]) -> Shape:
+        try:
+            return shape(where, literals)
+        except RecursionError:
+            raise InvalidQuestion("it is nested too deep") from None
+
+    def _keep(self, key: Hashable, kept: _Kept) -> _Kept:
+        if len(self._plans) >= self._limits.plans:
+            # Oldest first; a host that builds ever new shapes must not grow without end.
+            self._plans.pop(next(iter(self._plans)))
+        self._plans[key] = kept
+        return kept
+
+    def _where(self, making: Conditions, where: Where, scope: Where | None) -> Any:
+        asked = making.make(where)
+        return asked if scope is None else AllOf((asked, making.make(scope)))
+
+    def _find_plan(
+        self, schema: Schema, query: Query, scope: Where | None, nulls: tuple[bool, ...] | None
+    ) -> _Kept:
+        making = Conditions(schema, self._schemas)
+        condition = self._where(making, query.where, scope)
+        order = self._order(schema, query.order)
+        filled = len(making.slots)
+        if nulls is not None:
+            after = After(order, tuple(range(filled, filled + len(order))), nulls)
+            condition = AllOf((condition, after))
+            filled += len(order)
+        return _Kept(FindPlan(schema, condition, order, limit_slot=filled), tuple(making.slots))
+
+    def _tally_plan(self, schema: Schema, tally: Tally, scope: Where | None) -> _Kept:
+        making = Conditions(schema, self._schemas)
+        condition = self._where(making, tally.where, scope)
+        keys, numbers, finish = Numbers(making).table(tally)
+        return _Kept(TallyPlan(schema, condition, keys, numbers), tuple(making.slots), finish)
+
+    def _order(self, schema: Schema, order: Sequence[Order]) -> tuple[SortKey, ...]:
+        """The sort keys, id last in the direction of the one before it."""
+        keys: list[SortKey] = []
+        making = Conditions(schema, self._schemas)
+        for one in order:
+            if not isinstance(one, Order):
+                raise InvalidQuestion(f"{one!r} is no order; write F.name or -F.name")
+            ref = making.operand(one.path).plain_ref
+            if ref.follow is not None or ref.key is not None or ref.kind in _UNSORTABLE:
+                raise InvalidQuestion(f"{one.path} can't be sorted by; take a field of {schema.name} itself")
+            keys.append(SortKey(ref.column, one.descending))
+        if not any(key.column.name == "id" for key in keys):
+            keys.append(SortKey(schema.by_column["id"], keys[-1].descending if keys else False))
+        return tuple(keys)
+
+    def cursor(self, schema: Schema, query: Query, record: Any) -> str:
+        """The cursor of the page that follows *record* in *query*."""
+        return self._cursors.write(schema, query, self._order(schema, query.order), record)
+
+
+_UNSORTABLE: Final = frozenset({Kind.TEXTS, Kind.NESTED, Kind.EXTRA})

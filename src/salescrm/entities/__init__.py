@@ -1,0 +1,35 @@
+"""What exists: frozen, slotted, keyword-only attrs classes, and the named questions about each."""
+
+from __future__ import annotations
+
+from salescrm.entities.base import Record
+from salescrm.entities.customers import Collaborator, Contact, Customer, KeyDate
+from salescrm.entities.follow_ups import Attachment, FollowUp, Place, Postponement, RemindBefore
+from salescrm.entities.history import ChangeEntry, Counter, OutboxEvent, Receipt
+from salescrm.entities.opportunities import Competitor, Opportunity, OpportunityLine, StageChange
+from salescrm.entities.people import Member, Team
+from salescrm.entities.products import Product
+
+__all__ = [
+    "Attachment",
+    "ChangeEntry",
+    "Collaborator",
+    "Competitor",
+    "Contact",
+    "Counter",
+    "Customer",
+    "FollowUp",
+    "KeyDate",
+    "Member",
+    "Opportunity",
+    "OpportunityLine",
+    "OutboxEvent",
+    "Place",
+    "Postponement",
+    "Product",
+    "Receipt",
+    "Record",
+    "RemindBefore",
+    "StageChange",
+    "Team",
+]

@@ -1,0 +1,46 @@
+"""Who works with the CRM: members and the tree of their teams."""
+
+from __future__ import annotations
+
+import attrs
+
+from salescrm.entities.base import Record
+from salescrm.kinds import Extra, Key, Line
+from salescrm.query import F, Where
+from salescrm.values import Email, Id
+
+__all__ = ["Member", "Team", "in_team"]
+
+
+@attrs.frozen(kw_only=True)
+class Team(Record):
+    """A team; *parent_id* makes the teams a tree."""
+
+    name: Line
+    parent_id: Id | None = None
+    leader_id: Id | None = None
+    extra: Extra = Extra()
+
+
+@attrs.frozen(kw_only=True)
+class Member(Record):
+    """A person who acts; the id is the host's own user id."""
+
+    name: Line
+    team_id: Id | None = None
+    manager_id: Id | None = None
+    roles: tuple[Key, ...] = ()
+    active: bool = True
+    #: How many new customers or leads a week; None for no limit.
+    weekly_capacity: int | None = None
+    skills: tuple[Key, ...] = ()
+    territories: tuple[Key, ...] = ()
+    email: Email | None = None
+    #: IANA name; the policy's zone where it is None.
+    time_zone: Key | None = None
+    extra: Extra = Extra()
+
+
+def in_team(team_id: Id) -> Where:
+    """The active members of one team, without the teams below it."""
+    return (F.team_id == team_id) & (F.active == True)  # noqa: E712  # a condition, not a truth value
