@@ -15,18 +15,22 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import attrs
 
 from salescrm.errors import InvalidValue
-from salescrm.jsonable import PLACES
+from salescrm.jsonable import PLACES, structurer, unstructure
 from salescrm.kinds import Extra, Kind
 from salescrm.values import Money, clean_text, day, moment
 
 if TYPE_CHECKING:
     from salescrm.schema import Schema, SchemaField
 
-__all__ = ["MOST_WHOLE", "admit_value", "admitter", "quick_check"]
+__all__ = ["MOST_DECIMAL", "MOST_WHOLE", "admit_value", "admitter", "quick_check"]
 
 #: Whole numbers reach this far on every engine and in JSON.
 MOST_WHOLE: Final = 2**53 - 1
-_MOST_DECIMAL: Final = Decimal(MOST_WHOLE).scaleb(-PLACES)
+#: And exact decimals this far.
+MOST_DECIMAL: Final = Decimal(MOST_WHOLE).scaleb(-PLACES)
+
+#: The deepest JSON that is taken in.
+_DEEPEST: Final = 32
 
 
 def quick_check(field: SchemaField, names: dict[str, Any]) -> str:
@@ -146,8 +150,8 @@ def admit_value(schema: Schema, field: SchemaField, value: Any) -> Any:
 
 
 def _decimal(value: Any, wrong: Callable[[str], InvalidValue]) -> Decimal:
-    expected = f"a finite Decimal of up to {PLACES} places, at most {_MOST_DECIMAL} from zero"
-    if type(value) is not Decimal or not value.is_finite() or abs(value) > _MOST_DECIMAL:
+    expected = f"a finite Decimal of up to {PLACES} places, at most {MOST_DECIMAL} from zero"
+    if type(value) is not Decimal or not value.is_finite() or abs(value) > MOST_DECIMAL:
         raise wrong(expected)
     if value != round(value, PLACES):
         raise wrong(expected)
@@ -165,39 +169,53 @@ def _embedded(schema: Schema, field: SchemaField, value: Any, wrong: Callable[[s
 
 
 def _nested(schema: Schema, field: SchemaField, value: Any, wrong: Callable[[str], InvalidValue]) -> Any:
-    if get_args(field.type)[-1:] == (Ellipsis,):
+    """*value* as its own JSON gives it back: what a store returns is equal to what was let in."""
+    if not attrs.has(field.type) and get_args(field.type)[-1:] != (Ellipsis,):
+        if not isinstance(value, Mapping):
+            raise wrong("a mapping of JSON values")
+        plain = _json(schema, field, value)
+        return value if plain == value else plain
+    if attrs.has(field.type):
+        if type(value) is not field.type:
+            raise wrong(f"a {field.type.__name__}")
+    else:
         item = get_args(field.type)[0]
         if type(value) is not tuple or not all(type(one) is item for one in value):
             raise wrong(f"a tuple of {item.__name__}")
-        for one in value:
-            _texts_inside(schema, field, attrs.asdict(one))
-    elif attrs.has(field.type):
-        if type(value) is not field.type:
-            raise wrong(f"a {field.type.__name__}")
-        _texts_inside(schema, field, attrs.asdict(value))
-    elif isinstance(value, Mapping):
-        _texts_inside(schema, field, value)
-    else:
-        raise wrong("a mapping of JSON values")
-    return value
+    try:
+        data = unstructure(value)
+        kept = structurer(field.type)(data)
+    except InvalidValue as problem:
+        raise wrong(problem.expected) from problem
+    except (AttributeError, TypeError, ValueError, ArithmeticError, ExceptionGroup) as problem:
+        raise wrong("values of the declared types") from problem
+    _json(schema, field, data)
+    return value if kept == value else kept
 
 
-def _texts_inside(schema: Schema, field: SchemaField, data: Any) -> None:
-    """Every text in *data* can be encoded; JSON hides what an engine would choke on."""
+def _json(schema: Schema, field: SchemaField, data: Any, depth: int = 0) -> Any:
+    """*data* as JSON keeps it on every engine: encodable text, exact whole numbers, lists for tuples."""
+    if depth > _DEEPEST:
+        raise InvalidValue(schema.name, field.name, "...", f"at most {_DEEPEST} levels")
     match data:
+        case None | bool():
+            return data
         case str():
-            clean_text(data, entity=schema.name, field=field.name, limit=20_000)
-        case Mapping():
-            for name, value in data.items():
-                _texts_inside(schema, field, name)
-                _texts_inside(schema, field, value)
+            return clean_text(data, entity=schema.name, field=field.name, limit=20_000)
+        case int() if abs(data) <= MOST_WHOLE:
+            return data
         case list() | tuple():
-            for one in data:
-                _texts_inside(schema, field, one)
-        case float():
-            raise InvalidValue(schema.name, field.name, data, "no floating-point number: Decimal or whole")
+            return [_json(schema, field, one, depth + 1) for one in data]
+        case Mapping():
+            return {
+                clean_text(name, entity=schema.name, field=field.name, limit=255): _json(
+                    schema, field, one, depth + 1
+                )
+                for name, one in data.items()
+            }
         case _:
-            pass
+            expected = "text, whole numbers within 2**53, flags, lists and mappings of them"
+            raise InvalidValue(schema.name, field.name, data, expected)
 
 
 def _extra(schema: Schema, field: SchemaField, value: Any) -> Any:
@@ -229,7 +247,7 @@ def _extra_value(schema: Schema, name: str, kind: Kind, value: Any) -> Any:
         case Kind.DAY if type(value) is date:
             return day(value, entity=schema.name, field=name).isoformat()
         case Kind.DAY if type(value) is str and _is_day(value):
-            return value
+            return day(date.fromisoformat(value), entity=schema.name, field=name).isoformat()
         case _:
             raise InvalidValue(schema.name, name, value, f"a value of kind {kind.value}")
 

@@ -35,6 +35,7 @@ __all__ = [
     "iso",
     "keyer",
     "reader",
+    "spread",
     "twin",
     "writer",
 ]
@@ -227,6 +228,21 @@ def keyer(schema: Schema, columns: Iterable[str]) -> Callable[[Any], tuple[Any, 
     )
 
 
+def spread(field: SchemaField, value: Any) -> dict[str, Any]:
+    """One attribute's *value* as the plain values of its columns."""
+    if field.kind is Kind.DECIMAL and value is not None:
+        value = jsonable.scaled(value)
+    elif field.kind is Kind.NESTED:
+        value = jsonable.unstructure(value)
+    cells: dict[str, Any] = {}
+    for column in field.columns:
+        cell = value
+        for attribute in column.path[1:]:
+            cell = None if cell is None else getattr(cell, attribute)
+        cells[column.name] = cell
+    return cells
+
+
 def evolver(schema: Schema) -> Callable[[Any, Mapping[str, Any]], Any]:
     """A function that copies a record with some attributes changed."""
     attributes = [a.name for a in attrs.fields(schema.record)]
@@ -301,7 +317,7 @@ def admitter(schema: Schema) -> Callable[[Any], Any]:
     for field in schema.fields.values():
         check = admission.quick_check(field, names)
         nothing = f"r.{field.name} is None or " if field.nullable else ""
-        checks.append(f"({nothing}{check})" if check else "False")
+        checks.append(f"({nothing}{check or 'False'})")
     checks.append("type(r) is Record")
     names["Record"] = schema.record
     conjunction = "\n            and ".join(checks)

@@ -22,6 +22,7 @@ Every error that salescrm raises, and nothing else.
      │   └─ HookRefused              a plugin of the host said no
      ├─ WorkEnded                    the unit of work is over, by commit, rollback or a failed write
      └─ StoreError                   the engine or the way to it
+         ├─ EngineError              the engine refused, for a reason of its own
          ├─ Transient                try the whole function again
          ├─ Misconfigured            a missing package, URL part or capability
          └─ SchemaOutdated           the tables are older than this version; migrate
@@ -36,10 +37,13 @@ from typing import Any, ClassVar
 
 import attrs
 
+from salescrm.labels import Label
+
 __all__ = [
     "Conflict",
     "CrmError",
     "Duplicate",
+    "EngineError",
     "Forbidden",
     "HookRefused",
     "Invalid",
@@ -231,11 +235,19 @@ class Forbidden(Refused):
 
 @attrs.frozen
 class Unmet:
-    """One requirement that is not met: a stable *code*, the *subject* it is about, a *reason* in words."""
+    """One requirement that is not met: a stable *code*, and the *subject* it is about (a field, a stage, a role)."""
 
-    code: ClassVar[str]
+    code: str
     subject: str
-    reason: str
+    #: The sentence, with ``{subject}``; also its key in ``locale/``.
+    template: str
+    #: What people call the subject, where the host has named it.
+    name: Label | None = None
+
+    @property
+    def reason(self) -> str:
+        """The sentence in English."""
+        return self.template.format(subject=self.name.en if self.name else self.subject)
 
     def __str__(self) -> str:
         return self.reason
@@ -248,12 +260,20 @@ class MoveRefused(Refused):
     id: str
     to: str
     unmet: tuple[Unmet, ...]
+    #: What people call the stage.
+    name: Label | None = None
 
     code: ClassVar[str] = "move-refused"
     template = "Opportunity {id} can't move to {to}: {unmet}"
 
     def fact(self, name: str) -> str:
-        return "; ".join(map(str, self.unmet)) if name == "unmet" else super().fact(name)
+        match name:
+            case "unmet":
+                return "; ".join(map(str, self.unmet))
+            case "to" if self.name:
+                return self.name.en
+            case _:
+                return super().fact(name)
 
 
 @attrs.frozen
@@ -295,10 +315,25 @@ class StoreError(CrmError):
 
 
 @attrs.frozen
-class Transient(StoreError):
-    """The engine asks for another try of the whole function: a lock, a deadlock, a lost connection."""
+class EngineError(StoreError):
+    """The engine refused for a reason of its own; the driver's error is this one's cause."""
 
     reason: str
+
+    template = "The engine refused: {reason}"
+
+
+@attrs.frozen
+class Transient(StoreError):
+    """
+    The engine asks for another try of the whole function: a lock, a deadlock, a lost connection.
+
+    Where *outcome_unknown*, the connection was lost while committing: what was written may be there.  Only a command
+    with an idempotency key can safely be tried again.
+    """
+
+    reason: str
+    outcome_unknown: bool = False
 
     template = "The store was busy or out of reach ({reason}); try the whole function again"
 

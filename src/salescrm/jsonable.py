@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from salescrm.kinds import Extra
-from salescrm.values import Money, moment
+from salescrm.values import Money, day, moment
 
 if TYPE_CHECKING:
     import cattrs
@@ -74,18 +74,24 @@ def converter() -> cattrs.Converter:
 
         return check
 
+    def finite(data: Any, _: Any) -> Decimal:
+        number = Decimal(exactly(str)(data, None))
+        if not number.is_finite():
+            raise ValueError(f"expected a finite number, not {data!r}")
+        return number
+
     for kind in (str, int, bool):
         made.register_structure_hook(kind, exactly(kind))
-    made.register_structure_hook(Decimal, lambda data, _: Decimal(exactly(str)(data, None)))
+    made.register_structure_hook(Decimal, finite)
     made.register_unstructure_hook(Decimal, str)
     made.register_structure_hook(
         datetime, lambda data, _: moment(data if isinstance(data, datetime) else datetime.fromisoformat(data))
     )
-    made.register_unstructure_hook(datetime, lambda value: value.isoformat(timespec="milliseconds"))
+    made.register_unstructure_hook(datetime, lambda value: moment(value).isoformat(timespec="milliseconds"))
     made.register_structure_hook(
         date, lambda data, _: data if type(data) is date else date.fromisoformat(exactly(str)(data, None))
     )
-    made.register_unstructure_hook(date, date.isoformat)
+    made.register_unstructure_hook(date, lambda value: day(value).isoformat())
     made.register_structure_hook(timedelta, _timedelta)
     made.register_unstructure_hook(
         timedelta, lambda value: {"milliseconds": value // timedelta(milliseconds=1)}

@@ -176,6 +176,21 @@ class Schema:
         """By column name ``[None, value]`` as JSON values, for the columns that a new record fills."""
         return codegen.filler(self)
 
+    def spread(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes' *values* as the plain values of their columns, checked.
+
+        Raises:
+            UnknownField, InvalidValue: No such attribute, or no such value.
+        """
+        from salescrm import admission
+
+        spread: dict[str, Any] = {}
+        for name, value in values.items():
+            field = self.field(name)
+            admitted = admission.admit_value(self, field, value)
+            spread |= codegen.spread(field, admitted)
+        return spread
+
     @cached_property
     def to_document(self) -> Callable[[Any], dict[str, Any]]:
         """The record as a JSON-able dict by column name; `from_document` is its inverse."""

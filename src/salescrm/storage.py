@@ -49,11 +49,17 @@ class Insert:
 
 @attrs.frozen
 class Replace:
-    """*record* in place of the stored one, which must be at *expected_version*; otherwise, or if gone, `StaleWrite`."""
+    """
+    *record* in place of the stored one, which must be at *expected_version*; otherwise, or if gone, `StaleWrite`.
+
+    *columns*, where given, are those in which the two differ beside version and updated_at/by: a store may write these
+    alone (SQLite renews every index of a column that is set, changed or not).
+    """
 
     schema: Schema
     record: Any
     expected_version: int
+    columns: tuple[str, ...] | None = None
 
 
 @attrs.frozen
@@ -82,7 +88,9 @@ class Store(Protocol):
     function may be tried again), `Duplicate`, `StaleWrite` or another `StoreError`, never as the driver's own.
     """
 
-    tenant: str
+    @property
+    def tenant(self) -> str:
+        """Whose records these are."""
 
     def get(self, schema: Schema, id: str) -> Any | None:
         """The record, or None."""
@@ -134,7 +142,9 @@ class Store(Protocol):
 class Backend(Protocol):
     """An engine with its tables: opens stores, owns connections."""
 
-    capabilities: Capabilities
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do beyond the contract, or can't."""
 
     def open(self, tenant: str) -> Store:
         """A store in a transaction of its own."""

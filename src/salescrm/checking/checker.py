@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from threading import Lock
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -46,11 +47,14 @@ class Checker:
     Thread-safe: two threads may make the same plan once each; the later one is kept.
     """
 
-    def __init__(self, schemas: Mapping[str, Schema], cursors: Cursors, limits: Limits = Limits()) -> None:  # frozen
+    def __init__(
+        self, schemas: Mapping[str, Schema], cursors: Cursors, limits: Limits = Limits()
+    ) -> None:  # frozen
         self._schemas = schemas
         self._cursors = cursors
         self._limits = limits
         self._plans: dict[Hashable, _Kept] = {}
+        self._keeping = Lock()
 
     def find(
         self, schema: Schema, query: Query, context: Context, *, scope: Where | None = None, more: int = 0
@@ -114,8 +118,8 @@ class Checker:
     ) -> tuple[Asked, Finish]:
         """The plan that projects *columns*, and what makes the asker's values of its rows."""
         asked = self.find(schema, query, context, scope=scope)
-        literals: list[object] = []
-        key = ("select", id(asked.plan), tuple(columns), self._shape(query.where, literals))
+        # By the plan itself, not its id(): while it is a key it lives, and no other plan can take its place.
+        key = ("select", asked.plan, tuple(columns))
         kept = self._plans.get(key)
         if kept is None:
             numbers = Numbers(Conditions(schema, self._schemas))
@@ -158,10 +162,11 @@ class Checker:
             raise InvalidQuestion("it is nested too deep") from None
 
     def _keep(self, key: Hashable, kept: _Kept) -> _Kept:
-        if len(self._plans) >= self._limits.plans:
-            # Oldest first; a host that builds ever new shapes must not grow without end.
-            self._plans.pop(next(iter(self._plans)))
-        self._plans[key] = kept
+        with self._keeping:
+            if len(self._plans) >= self._limits.plans:
+                # Oldest first; a host that builds ever new shapes must not grow without end.
+                self._plans.pop(next(iter(self._plans)))
+            self._plans[key] = kept
         return kept
 
     def _where(self, making: Conditions, where: Where, scope: Where | None) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args
 
 import attrs
 
@@ -35,6 +35,7 @@ from salescrm.query.nodes import (
     Not,
     OneOf,
     Operand,
+    Operator,
     Or,
     Search,
     StartsWith,
@@ -43,7 +44,7 @@ from salescrm.query.nodes import (
 from salescrm.schema import SEARCH, Schema
 from salescrm.values import clean_text, fold
 
-__all__ = ["Conditions", "Slot"]
+__all__ = ["MOST_VALUES", "Conditions", "Slot"]
 
 #: A question nested deeper, or of more conditions, is refused: no engine should have to find out.
 MOST_DEEP: Final = 32
@@ -130,6 +131,8 @@ class Conditions:
 
     def _compare(self, where: Compare) -> Condition:
         operand, operator = self.operand(where.operand), where.operator
+        if operator not in get_args(Operator):
+            raise InvalidQuestion(f"{operator!r} compares nothing")
         if operand.kind is not Kind.MONEY:
             return Cmp(operand.ref, operator, self.slot(converter_for(operand)))
         minor_slot = self.slot(money_minor(operand))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import attrs
 
 from salescrm.codegen import iso
-from salescrm.errors import InvalidCursor
+from salescrm.errors import InvalidCursor, InvalidQuestion
 from salescrm.kinds import Kind
 from salescrm.plans import SortKey
 from salescrm.query.nodes import Query
@@ -63,7 +63,10 @@ class Cursors:
         return tuple(_from_json(value, key.column.kind) for value, key in zip(values, order, strict=True))
 
     def _sign(self, schema: Schema, query: Query, body: bytes) -> bytes:
-        question = repr((schema.collection, query.where, query.order)).encode("utf-8", "backslashreplace")
+        try:
+            question = repr((schema.collection, query.where, query.order)).encode("utf-8", "backslashreplace")
+        except RecursionError:
+            raise InvalidQuestion("it is nested too deep") from None
         return hashlib.blake2b(question + b"\n" + body, key=self.key[:64], digest_size=_DIGEST).digest()
 
 

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from salescrm.admission import MOST_WHOLE
+from salescrm.admission import MOST_DECIMAL, MOST_WHOLE
 from salescrm.checking.paths import Resolved
 from salescrm.errors import InvalidQuestion, InvalidValue
 from salescrm.jsonable import PLACES
@@ -66,7 +66,7 @@ def converter_for(operand: Resolved) -> Convert:
 
     def decimal(value: object, _: Context) -> object:
         exact = Decimal(value) if type(value) is int else value
-        if type(exact) is not Decimal or not exact.is_finite() or abs(exact) > MOST_WHOLE // 10**PLACES:
+        if type(exact) is not Decimal or not exact.is_finite() or abs(exact) > MOST_DECIMAL:
             raise wrong(value, "a finite Decimal")
         if exact != round(exact, PLACES):
             raise wrong(value, f"a Decimal of up to {PLACES} places")
@@ -81,7 +81,7 @@ def converter_for(operand: Resolved) -> Convert:
 
     def a_day(value: object, context: Context) -> object:
         if type(value) is Relative:
-            return relative_day(value, context)
+            value = relative_day(value, context)
         if type(value) is not date:
             raise wrong(value, "a date, or a relative day")
         return day(value, entity=entity, field=path)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from salescrm.checking.conditions import Conditions
+from salescrm.checking.conditions import MOST_VALUES, Conditions
 from salescrm.checking.literals import converter_for
 from salescrm.checking.paths import Resolved
 from salescrm.errors import InvalidQuestion
@@ -58,6 +58,8 @@ class Numbers:
 
     def table(self, tally: Tally) -> tuple[tuple[Any, ...], tuple[Any, ...], Finish]:
         """Keys, numbers and the finish of *tally*; finished rows are in the order of their keys, null first."""
+        if not tally.by and not tally.measures:
+            raise InvalidQuestion("no key and no measure was asked for")
         key_cells = [self._key(key) for key in tally.by]
         keys = self._keys = tuple(self._sources)
         self._sources = []
@@ -107,6 +109,8 @@ class Numbers:
             raise InvalidQuestion(f"{bucket.path} is no moment and no day; only time has buckets")
         if len(bucket.edges) < 2:
             raise InvalidQuestion(f"the buckets of {bucket.path} want at least two edges")
+        if len(bucket.edges) > MOST_VALUES:
+            raise InvalidQuestion(f"the buckets of {bucket.path} have more than {MOST_VALUES} edges")
         convert = converter_for(resolved)
         slots = tuple(self.making.slot(convert) for _ in bucket.edges)
         at = self._add(InBucket(resolved.plain_ref, slots))
@@ -205,5 +209,5 @@ def _cell(resolved: Resolved, at: list[int]) -> Cell:
     if resolved.kind is Kind.NESTED or (isinstance(resolved.ref, Ref) and resolved.ref.kind is Kind.EXTRA):
         raise InvalidQuestion(f"{resolved.path} is nested; read the record instead")
     if isinstance(resolved.ref, Ref) and resolved.kind is Kind.TEXTS:
-        return lambda row, _: tuple(row[first])
+        return lambda row, _: None if row[first] is None else tuple(row[first])  # a hop may lead nowhere
     return lambda row, _: row[first]

@@ -203,6 +203,11 @@ class Order:
     descending: bool = False
 
 
+def _orders(order: Iterable[Order | Named]) -> tuple[Order, ...]:
+    # What is neither is left for the checker to refuse, which can name the entity.
+    return tuple(Order(_path(one)) if hasattr(one, "__operand__") else one for one in order)
+
+
 @attrs.frozen(kw_only=True)
 class Query:
     """
@@ -212,7 +217,7 @@ class Query:
     """
 
     where: Where = EVERYTHING
-    order: tuple[Order, ...] = ()
+    order: tuple[Order, ...] = attrs.field(default=(), converter=_orders)
     limit: int = 50
     after: str | None = None
 

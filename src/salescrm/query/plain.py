@@ -15,6 +15,7 @@ Text, whole numbers and flags stand for themselves; other values name their type
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -50,7 +51,7 @@ _DEEPEST: Final = 100
 
 
 def dump(where: Where) -> dict[str, Any]:
-    """*where* as JSON-able data; `load` gives it back, equal."""
+    """*where* as JSON-able data; `load` gives it back, equal (durations to the millisecond, which is all they count)."""
     match where:
         case Always(value):
             return {"always": value}
@@ -201,5 +202,6 @@ def _load_literal(data: object) -> Literal_:
 
 
 def _no_condition(data: object) -> InvalidQuestion:
-    shown = repr(data)
+    # reprlib: what comes from outside may be a megabyte, or nested deeper than Python can show.
+    shown = reprlib.repr(data)
     return InvalidQuestion(f"{shown if len(shown) <= 100 else shown[:97] + '...'} is no condition")

@@ -1,0 +1,198 @@
+"""
+A host's say: hook specifications in three tenses, and their typed caller.
+
+Before (gerunds) may refuse by raising `Refuse`, or change by returning another record; after (participles) runs in the
+same transaction; ``event_committed`` runs when everything is safe and can undo nothing.
+One plugin manager per Crm, none global.  Where no plugin implements a hook, calling it is one look at an empty tuple.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pluggy
+
+from salescrm.entities import Opportunity, OutboxEvent, Record
+from salescrm.errors import HookRefused, InvalidDefinition
+
+if TYPE_CHECKING:
+    from salescrm.events import Event
+    from salescrm.unit import UnitOfWork
+
+__all__ = ["ENTRY_POINTS", "Hooks", "Refuse", "Specification", "hookimpl"]
+
+#: The entry point group in which installed plugins are found.
+ENTRY_POINTS = "salescrm.plugins"
+
+_spec = pluggy.HookspecMarker("salescrm")
+#: Marks a plugin's functions: ``@hookimpl def adding_record(work, record): …``.
+hookimpl = pluggy.HookimplMarker("salescrm")
+
+R = TypeVar("R", bound=Record)
+
+
+class Refuse(Exception):  # said by a plugin: "raise Refuse(...)"
+    """Raised by a plugin in a before-hook: no, because of *reason*. The Work ends; its caller gets HookRefused."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Specification:
+    """Every hook there is. A plugin implements any of them and takes any of their arguments by name."""
+
+    @_spec
+    def adding_record(self, work: UnitOfWork, record: Record) -> Record | None:
+        """Before *record* is added: return another to add it instead, raise Refuse to prevent it."""
+
+    @_spec
+    def saving_record(self, work: UnitOfWork, before: Record, after: Record) -> Record | None:
+        """Before *after* takes the place of *before*: return another to save it instead, raise Refuse to prevent it."""
+
+    @_spec
+    def removing_record(self, work: UnitOfWork, record: Record) -> None:
+        """Before *record* is removed: raise Refuse to prevent it."""
+
+    @_spec
+    def moving_opportunity(
+        self, work: UnitOfWork, opportunity: Opportunity, to: str, note: str | None
+    ) -> None:
+        """Before *opportunity* moves to the stage *to*: raise Refuse to prevent it."""
+
+    @_spec
+    def record_added(self, work: UnitOfWork, record: Record) -> None:
+        """After *record* was added, in the same transaction."""
+
+    @_spec
+    def record_saved(self, work: UnitOfWork, before: Record, after: Record) -> None:
+        """After *after* was saved, in the same transaction."""
+
+    @_spec
+    def record_removed(self, work: UnitOfWork, record: Record) -> None:
+        """After *record* was removed, in the same transaction."""
+
+    @_spec
+    def event_happened(self, work: UnitOfWork, event: Event) -> None:
+        """After *event* was recorded, in the same transaction; it is not committed yet and may still be rolled back."""
+
+    @_spec
+    def event_committed(self, event: OutboxEvent) -> None:
+        """
+        After the commit, at least once per event; its id tells repeats apart.
+
+        An exception here puts the event back, to be delivered again later; after the last attempt it is parked.
+        """
+
+
+class Hooks:
+    """The plugins of one Crm, and a typed call for each hook."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager("salescrm")
+        self._manager.add_hookspecs(Specification)
+        self._resolve()
+
+    def register(self, plugin: object, name: str | None = None) -> None:
+        """Adds *plugin*, a module or object whose functions carry `hookimpl`.
+
+        Raises:
+            InvalidDefinition: It names a hook or an argument that isn't there, or wraps one.
+        """
+        try:
+            self._manager.register(plugin, name)
+            self._manager.check_pending()
+        except (pluggy.PluginValidationError, ValueError) as problem:
+            if self._manager.is_registered(plugin):
+                self._manager.unregister(plugin)
+            raise InvalidDefinition("Plugin", (str(problem),)) from problem
+        self._resolve()
+
+    def load_entry_points(self) -> int:
+        """Registers every installed plugin of the group `ENTRY_POINTS`; how many there were."""
+        found = self._manager.load_setuptools_entrypoints(ENTRY_POINTS)
+        self._resolve()
+        return found
+
+    def _resolve(self) -> None:
+        """Looks up once who listens to what: an empty hook must cost nothing per record."""
+        callers = vars(self._manager.hook)
+        self._listeners: dict[str, tuple[pluggy.HookImpl, ...]] = {
+            name: tuple(reversed(caller.get_hookimpls())) for name, caller in callers.items()
+        }
+        wrapping = sorted(
+            n for n, impls in self._listeners.items() if any(i.wrapper or i.hookwrapper for i in impls)
+        )
+        if wrapping:
+            raise InvalidDefinition("Plugin", (f"wrappers are not supported: {', '.join(wrapping)}",))
+        self.listens_to_records = any(
+            self._listeners[name]
+            for name in Specification.__dict__
+            if "record" in name and name in self._listeners
+        )
+        self.listens_to_commits = bool(self._listeners["event_committed"])
+        self.listens_to_events = bool(self._listeners["event_happened"])
+
+    def _call(self, hook: str, arguments: dict[str, Any]) -> Iterator[Any]:
+        """Each listener's answer in turn; what it changes in *arguments* between two is up to the caller."""
+        for listener in self._listeners[hook]:
+            try:
+                yield listener.function(*[arguments[name] for name in listener.argnames])
+            except Refuse as refusal:
+                raise HookRefused(hook, listener.plugin_name, refusal.reason) from refusal
+
+    def adding(self, work: UnitOfWork, record: R) -> R:
+        """*record* as the plugins want it added."""
+        return cast(R, self._changed("adding_record", {"work": work, "record": record}, "record"))
+
+    def saving(self, work: UnitOfWork, before: R, after: R) -> R:
+        """*after* as the plugins want it saved."""
+        return cast(
+            R, self._changed("saving_record", {"work": work, "before": before, "after": after}, "after")
+        )
+
+    def _changed(self, hook: str, arguments: dict[str, Any], subject: str) -> Any:
+        """The *subject* after every listener in turn has seen, and perhaps replaced, the last one's answer."""
+        for answer in self._call(hook, arguments):
+            if answer is None:
+                continue
+            if type(answer) is not type(arguments[subject]) or answer.id != arguments[subject].id:
+                kind = type(arguments[subject]).__name__
+                raise InvalidDefinition(
+                    f"Hook {hook}", (f"it must return the {kind} or None, not {answer!r}"[:200],)
+                )
+            arguments[subject] = answer
+        return arguments[subject]
+
+    def removing(self, work: UnitOfWork, record: Record) -> None:
+        """Lets the plugins refuse."""
+        self._run("removing_record", {"work": work, "record": record})
+
+    def moving(self, work: UnitOfWork, opportunity: Opportunity, to: str, note: str | None) -> None:
+        """Lets the plugins refuse."""
+        self._run("moving_opportunity", {"work": work, "opportunity": opportunity, "to": to, "note": note})
+
+    def added(self, work: UnitOfWork, record: Record) -> None:
+        """Tells the plugins."""
+        self._run("record_added", {"work": work, "record": record})
+
+    def saved(self, work: UnitOfWork, before: Record, after: Record) -> None:
+        """Tells the plugins."""
+        self._run("record_saved", {"work": work, "before": before, "after": after})
+
+    def removed(self, work: UnitOfWork, record: Record) -> None:
+        """Tells the plugins."""
+        self._run("record_removed", {"work": work, "record": record})
+
+    def happened(self, work: UnitOfWork, event: Event) -> None:
+        """Tells the plugins."""
+        self._run("event_happened", {"work": work, "event": event})
+
+    def committed(self, event: OutboxEvent) -> None:
+        """Tells the plugins; the first exception ends it, for the event is then delivered anew."""
+        self._run("event_committed", {"event": event})
+
+    def _run(self, hook: str, arguments: dict[str, Any]) -> None:
+        for _ in self._call(hook, arguments):
+            pass

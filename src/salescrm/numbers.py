@@ -1,0 +1,135 @@
+"""
+Running numbers such as C20240315001: unique under any concurrency, in blocks, so that no counter row is hot.
+
+A process takes a block of numbers at a time from the counter's record and hands them out without asking again.  Where
+several transactions may write at once, the block is taken in a short transaction of its own, so that nobody waits for
+a long Work; elsewhere in the Work's own, and it stays the Work's until that is committed.  A process that ends leaves
+the rest of its block as a gap; a rolled-back Work that took its own block leaves none.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from salescrm.entities import Counter
+from salescrm.errors import Duplicate, StaleWrite, Transient
+from salescrm.storage import Insert, Replace, Store
+from salescrm.values import Id
+
+if TYPE_CHECKING:
+    from salescrm.policy import Numbering
+    from salescrm.unit import UnitOfWork
+
+__all__ = ["Numbers"]
+
+#: How often a block is tried for before the engine is called too busy.
+_TRIES: Final = 100
+
+
+class Numbers:
+    """The blocks that one process holds; thread-safe. No lock is held while a store is asked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks: dict[tuple[str, str], deque[range]] = {}
+
+    def take(self, unit: UnitOfWork, numbering: Numbering, count: int = 1) -> list[str]:
+        """The next *count* numbers of *numbering*, dated today in the policy's time zone."""
+        today = unit.now().astimezone(unit.zone).date()
+        series = numbering.series(today)
+        taken = self._held(unit.tenant, series, count)
+        if len(taken) < count:
+            size = max(numbering.block, count - len(taken))
+            block = self._block(unit, series, size)
+            wanted = count - len(taken)
+            taken += block[:wanted]
+            self._keep(unit, series, block[wanted:])
+        return [numbering.number(today, running) for running in taken]
+
+    def _held(self, tenant: str, series: str, count: int) -> list[int]:
+        taken: list[int] = []
+        with self._lock:
+            blocks = self._blocks.get((tenant, series))
+            while blocks and len(taken) < count:
+                block = blocks[0]
+                wanted = count - len(taken)
+                taken += block[:wanted]
+                if len(block) <= wanted:
+                    blocks.popleft()
+                else:
+                    blocks[0] = block[wanted:]
+        return taken
+
+    def _keep(self, unit: UnitOfWork, series: str, rest: range) -> None:
+        """*rest* is this process's: at once if its counter is committed, with the Work otherwise."""
+        if not rest:
+            return
+
+        def publish() -> None:
+            with self._lock:
+                # A new day's series retires the old one: numbers are dated, and yesterday is over.
+                self._blocks.setdefault((unit.tenant, series), deque()).append(rest)
+
+        if unit.kit.backend.capabilities.concurrent_writers:
+            publish()
+        else:
+            unit.after_commit(publish)
+
+    def _block(self, unit: UnitOfWork, series: str, size: int) -> range:
+        if not unit.kit.backend.capabilities.concurrent_writers:
+            return _advance(unit, unit.reading(), series, size)
+        for pause in _pauses():
+            store = unit.kit.backend.open(unit.tenant)
+            try:
+                block = _advance(unit, store, series, size)
+                store.commit()
+            except (StaleWrite, Duplicate, Transient):
+                store.rollback()
+                unit.kit.sleep(pause)
+                continue
+            except BaseException:
+                store.rollback()
+                raise
+            return block
+        raise Transient(f"the counter {series} is contended")
+
+
+def _pauses() -> Iterator[float]:
+    """How long to wait between tries, in seconds: a little more each time, up to a twentieth."""
+    for attempt in range(_TRIES):
+        yield min(0.001 * (attempt + 1), 0.05)
+
+
+def _advance(unit: UnitOfWork, store: Store, series: str, size: int) -> range:
+    """Moves the counter of *series* on by *size* in *store*'s transaction; the numbers that this frees."""
+    schema = unit.kit.by_record[Counter]
+    now: datetime = unit.now()
+    found: Counter | None = store.get(schema, series)
+    if found is None:
+        counter = Counter(
+            id=Id(series),
+            tenant=unit.tenant,
+            version=1,
+            created_at=now,
+            created_by=unit.member,
+            updated_at=now,
+            updated_by=unit.member,
+            upcoming=1 + size,
+        )
+        store.write(Insert(schema, [counter]))
+        return range(1, 1 + size)
+    moved = attrs.evolve(
+        found,
+        upcoming=found.upcoming + size,
+        version=found.version + 1,
+        updated_at=now,
+        updated_by=unit.member,
+    )
+    store.write(Replace(schema, moved, found.version))
+    return range(found.upcoming, moved.upcoming)

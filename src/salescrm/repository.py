@@ -1,0 +1,280 @@
+"""
+Repository: the typed door from entities to a store.
+
+Every read carries the acting member's scope, every write its stamps, its change-log entry and its events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from salescrm.access import Action
+from salescrm.entities import ChangeEntry, OutboxEvent
+from salescrm.entities.base import RecordT
+from salescrm.entities.history import ChangeKind
+from salescrm.errors import CrmError, Forbidden
+from salescrm.events import Edited, Event, to_plain
+from salescrm.query import F, Order, Query, Where
+from salescrm.query.fields import OrderLike
+from salescrm.reading import Reader, orders
+from salescrm.storage import Delete, Insert, Replace, Write
+from salescrm.values import Id
+
+if TYPE_CHECKING:
+    from salescrm.unit import UnitOfWork
+
+__all__ = ["Repository"]
+
+#: How many records are logged and sent to a store at a time in bulk.
+_BATCH = 5_000
+
+EventOf: TypeAlias = Callable[[RecordT], Iterable[Event]]
+
+
+class Repository(Reader[RecordT]):
+    """The records of one entity, as the acting member of *unit* may see and change them."""
+
+    def __init__(self, unit: UnitOfWork, entity: type[RecordT]) -> None:
+        super().__init__(unit, entity)
+        kit = unit.kit
+        self._hooks = kit.hooks
+        self._log = kit.by_record[ChangeEntry]
+        self._outbox = kit.by_record[OutboxEvent]
+
+    def add(self, record: RecordT, *events: Event) -> RecordT:
+        """*record* as it was stored: stamped, with its log entry and *events*.
+
+        Raises:
+            InvalidValue: A value does not fit its field.
+            Duplicate: The id or a unique value is taken.
+            Forbidden: The member may not add it.
+        """
+        unit = self.unit
+        unit.reading()
+        stamped = self._stamped(record)
+        if self._hooks.listens_to_records:
+            stamped = self._hooks.adding(unit, stamped)
+        admitted = cast(RecordT, self.schema.admit(stamped))
+        entry = self._entry("added", admitted, self.schema.filled(admitted))
+        self._write(Insert(self.schema, [admitted]), [entry], events)
+        self._require("add", admitted.id)
+        if self._hooks.listens_to_records:
+            self._hooks.added(unit, admitted)
+        return admitted
+
+    def add_many(self, records: Iterable[RecordT], *, events: EventOf[RecordT] | None = None) -> int:
+        """Adds *records* in bulk, logged like single ones; how many. All or none, with the rest of the Work."""
+        added = 0
+        for batch in _batches(records, _BATCH):
+            stamped = [self._stamped(record) for record in batch]
+            if self._hooks.listens_to_records:
+                stamped = [self._hooks.adding(self.unit, record) for record in stamped]
+            admitted = [cast(RecordT, self.schema.admit(record)) for record in stamped]
+            entries = [self._entry("added", record, self.schema.filled(record)) for record in admitted]
+            told = [event for record in admitted for event in events(record)] if events else []
+            self._write(Insert(self.schema, admitted), entries, told)
+            if self._scope("add") is not None:
+                for record in admitted:
+                    self._require("add", record.id)
+            if self._hooks.listens_to_records:
+                for record in admitted:
+                    self._hooks.added(self.unit, record)
+            added += len(admitted)
+        return added
+
+    def save(
+        self, before: RecordT, after: RecordT, *events: Event, edited: type[Edited] | None = None
+    ) -> RecordT:
+        """
+        *after* in place of *before*, which was read earlier; nothing is written where they are equal and no event tells.
+
+        *edited* is the kind of event that tells which fields have changed, if any.
+
+        Raises:
+            StaleWrite: Somebody saved it since *before* was read.
+            InvalidValue: A value does not fit its field.
+            Forbidden: The member may not save it.
+        """
+        unit = self.unit
+        unit.reading()
+        if self._hooks.listens_to_records and after != before:
+            after = self._hooks.saving(unit, before, after)
+        changed = self.schema.diff(before, after)
+        if not changed and not events:
+            return before
+        if edited is not None and changed:
+            events = (*events, edited(record_id=before.id, fields=tuple(changed)))
+        self._require("save", before.id)
+        stamps = {
+            "id": before.id,
+            "tenant": before.tenant,
+            "version": before.version + 1,
+            "created_at": before.created_at,
+            "created_by": before.created_by,
+            "updated_at": unit.context.now,
+            "updated_by": unit.member,
+        }
+        admitted = cast(RecordT, self.schema.admit(self.schema.evolve(after, stamps)))
+        entry = self._entry("saved", admitted, changed)
+        self._write(Replace(self.schema, admitted, before.version), [entry], events)
+        self._require("save", before.id)
+        if self._hooks.listens_to_records:
+            self._hooks.saved(unit, before, admitted)
+        return admitted
+
+    def remove(self, record: RecordT, *events: Event) -> None:
+        """Removes *record*, as it was read; its log entry keeps what it held.
+
+        Raises:
+            StaleWrite: Somebody saved or removed it since.
+            Forbidden: The member may not remove it.
+        """
+        unit = self.unit
+        unit.reading()
+        self._hooks.removing(unit, record)
+        self._require("remove", record.id)
+        held = {name: [value, None] for name, (_, value) in self.schema.filled(record).items()}
+        gone = self.schema.evolve(record, {"version": record.version + 1})
+        entry = self._entry("removed", gone, held)
+        self._write(Delete(self.schema, record.id, record.version), [entry], events)
+        self._hooks.removed(unit, record)
+
+    def change(
+        self,
+        where: Where,
+        values: Mapping[str, Any],
+        *,
+        order: Iterable[OrderLike | str] = (),
+        limit: int = 10_000,
+        events: EventOf[RecordT] | None = None,
+    ) -> list[RecordT]:
+        """
+        Sets *values* in up to *limit* records that *where* holds for, taken in *order*; the records as they now are.
+
+        Atomic per record against everybody else: of two calls that want the same record, one gets it.
+        """
+        changed = self._changed(where, values, orders(order), limit)
+        after = [new for _, new in changed]
+        entries = [self._entry("saved", new, self.schema.diff(old, new)) for old, new in changed]
+        told = [event for record in after for event in events(record)] if events else []
+        self._write(None, entries, told)
+        return after
+
+    def change_quietly(
+        self,
+        where: Where,
+        values: Mapping[str, Any],
+        *,
+        order: Iterable[OrderLike | str] = (),
+        limit: int = 10_000,
+    ) -> list[RecordT]:
+        """As `change`, without log and events: for what is no fact of the business, such as a worker's lease."""
+        return [new for _, new in self._changed(where, values, orders(order), limit)]
+
+    def _changed(
+        self, where: Where, values: Mapping[str, Any], order: tuple[Order, ...], limit: int
+    ) -> list[tuple[RecordT, RecordT]]:
+        """What was changed, as it was and as it is."""
+        unit = self.unit
+        store = unit.reading()
+        stamped = {**values, "updated_at": unit.context.now, "updated_by": unit.member}
+        columns = self.schema.spread(stamped)
+        query = Query(where=where, order=order, limit=limit)
+        asked = self._checker.find(self.schema, query, unit.context, scope=self._scope("save"))
+        try:
+            before = cast("list[RecordT]", store.change(asked, columns))
+        except CrmError:
+            unit.fail()
+            raise
+        return [(old, self.schema.evolve(old, {**stamped, "version": old.version + 1})) for old in before]
+
+    def _stamped(self, record: RecordT) -> RecordT:
+        unit = self.unit
+        now, member = unit.context.now, unit.member
+        return cast(
+            RecordT,
+            self.schema.evolve(
+                record,
+                {
+                    "id": record.id or unit.kit.new_id(now),
+                    "tenant": unit.tenant,
+                    "version": 1,
+                    "created_at": now,
+                    "created_by": member,
+                    "updated_at": now,
+                    "updated_by": member,
+                },
+            ),
+        )
+
+    def _write(self, write: Write | None, entries: Sequence[ChangeEntry], events: Sequence[Event]) -> None:
+        """*write* with its log entries and the outbox rows of *events*, in one go."""
+        writes: list[Write] = [] if write is None else [write]
+        if entries:
+            writes.append(Insert(self._log, entries))
+        if events:
+            rows = [self._told(event) for event in events]
+            writes.append(Insert(self._outbox, rows))
+            if self._hooks.listens_to_commits:
+                self.unit.told += [row.id for row in rows]
+        if writes:
+            self.unit.write(*writes)
+        if self._hooks.listens_to_events:
+            for event in events:
+                self._hooks.happened(self.unit, event)
+
+    def _entry(self, kind: ChangeKind, record: RecordT, changes: dict[str, list[Any]]) -> ChangeEntry:
+        unit = self.unit
+        now, member = unit.context.now, unit.member
+        return ChangeEntry(
+            id=unit.kit.new_id(now),
+            tenant=unit.tenant,
+            version=1,
+            created_at=now,
+            created_by=member,
+            updated_at=now,
+            updated_by=member,
+            entity=self.schema.collection,
+            record_id=record.id,
+            kind=kind,
+            record_version=record.version,
+            changes=changes,
+        )
+
+    def _told(self, event: Event) -> OutboxEvent:
+        unit = self.unit
+        now, member = unit.context.now, unit.member
+        return OutboxEvent(
+            id=unit.kit.new_id(now),
+            tenant=unit.tenant,
+            version=1,
+            created_at=now,
+            created_by=member,
+            updated_at=now,
+            updated_by=member,
+            name=event.name,
+            entity=event.entity,
+            record_id=event.record_id,
+            data=to_plain(event),
+            due_at=now,
+        )
+
+    def _require(self, action: Action, id: Id) -> None:
+        """Refuses what the member may not do to the record *id*, as the store has it now."""
+        scope = self._scope(action)
+        if scope is None or self.unit.reading().find(self._ask(F.id == id, limit=1, scope=scope)):
+            return
+        self.unit.fail()
+        raise Forbidden(self.unit.member, action, self.schema.name, id)
+
+
+def _batches(records: Iterable[RecordT], size: int) -> Iterator[list[RecordT]]:
+    batch: list[RecordT] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

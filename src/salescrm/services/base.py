@@ -1,0 +1,114 @@
+"""What every service has: questions to ask (inherited), and the way from given fields to a record and back to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, TypeVar, cast
+
+from salescrm.entities import Record
+from salescrm.entities.base import RecordT
+from salescrm.errors import InvalidValue, UnknownField
+from salescrm.kinds import Extra, Kind
+from salescrm.policy.parts import NumberedEntity
+from salescrm.reading import Reader
+from salescrm.schema import nearest
+from salescrm.unit import UnitOfWork
+from salescrm.values import Id, credit_code, email, mobile, moment, phone
+
+__all__ = ["Service"]
+
+R = TypeVar("R", bound=Record)
+
+#: What people write in many ways, by field name; each gives the one form that is stored.
+_WRITTEN: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
+    {"email": email, "credit_code": credit_code, "mobile": mobile, "phone": phone}
+)
+
+
+class Service(Reader[RecordT]):
+    """The use cases of one entity in one Work."""
+
+    #: Fields that only a use case of their own may change.
+    computed: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, work: UnitOfWork, entity: type[RecordT]) -> None:
+        super().__init__(work, entity)
+        self.records = work.repository(entity)
+
+    def read(self, record: RecordT | Id) -> RecordT:
+        """*record* as the caller read it, or read now where only its id is given."""
+        if isinstance(record, self.entity):
+            return record
+        return self.get(cast(Id, record))
+
+    def build(self, fields: Mapping[str, Any], **more: Any) -> RecordT:
+        """A new record of *fields* and *more*, each in the one form that is stored.
+
+        Raises:
+            UnknownField, InvalidValue: A name or a value that the entity can't take.
+        """
+        given = self.clean(fields) | more
+        missing = [f.name for f in self.schema.fields.values() if f.required and f.name not in given]
+        if missing:
+            raise InvalidValue(self.schema.name, missing[0], None, "a value")
+        return self.entity(**given)
+
+    def clean(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """*fields* in the form that is stored: phones in E.164, lists as tuples, moments in UTC."""
+        policy, entity = self.unit.policy, self.schema.name
+        cleaned: dict[str, Any] = {}
+        for name, value in fields.items():
+            if name in self.computed or name not in self.schema.fields:
+                raise UnknownField(entity, name, nearest(name, set(self.schema.fields) - self.computed))
+            if value is not None:
+                kind = self.schema.fields[name].kind
+                if name in _WRITTEN:
+                    read = _WRITTEN[name]
+                    if name in ("mobile", "phone"):
+                        read = partial(read, region=policy.phone_region)
+                    value = read(value, entity=entity, field=name)
+                elif kind is Kind.MOMENT:
+                    value = moment(value, entity=entity, field=name)
+                elif kind is Kind.EXTRA and isinstance(value, Mapping):
+                    value = Extra(value)
+                elif kind in (Kind.TEXTS, Kind.NESTED) and isinstance(value, list):
+                    value = tuple(value)
+            cleaned[name] = value
+        return cleaned
+
+    def evolve(self, record: RecordT, changes: Mapping[str, Any]) -> RecordT:
+        """*record* with cleaned *changes*."""
+        cleaned = self.clean(changes)
+        if cleaned.keys() & {"id", "number"} and any(
+            cleaned[n] != getattr(record, n) for n in cleaned.keys() & {"id", "number"}
+        ):
+            raise InvalidValue(
+                self.schema.name, "id or number", changes, "what was given when it was created"
+            )
+        return cast(RecordT, self.schema.evolve(record, cleaned))
+
+    def numbered(self, count: int = 1) -> list[str]:
+        """The next *count* running numbers of this entity."""
+        return self.unit.kit.numbers.take(
+            self.unit, self.unit.policy.numbering_of(cast(NumberedEntity, self.schema.name)), count
+        )
+
+    def given_number(self, fields: Mapping[str, Any]) -> str:
+        """The number in *fields*, or the next one."""
+        return fields.get("number") or self.numbered()[0]
+
+    def must_exist(self, entity: type[Record], ids: Iterable[str | None], field: str) -> None:
+        """Refuses a reference to nothing.
+
+        Raises:
+            InvalidValue: One of *ids* is of no record of *entity* that the member may see.
+        """
+        wanted = [Id(id) for id in dict.fromkeys(ids) if id is not None]
+        if not wanted:
+            return
+        found = self.unit.repository(entity).many(wanted)
+        for id in wanted:
+            if id not in found:
+                raise InvalidValue(self.schema.name, field, id, f"the id of a {entity.__name__}")

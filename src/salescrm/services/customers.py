@@ -1,0 +1,202 @@
+"""Customers: creating, editing, tagging, sharing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import ClassVar, Unpack
+
+from salescrm.entities import Collaborator, Contact, Customer, FollowUp, Opportunity
+from salescrm.entities.customers import Access
+from salescrm.errors import InvalidValue, StateRefused
+from salescrm.events import CustomerCreated, CustomerEdited, CustomerRemoved, Event
+from salescrm.query import F, Tally, total
+from salescrm.services.base import Service
+from salescrm.services.contacts import ContactService
+from salescrm.services.fields import ContactFields, CustomerFields
+from salescrm.unit import UnitOfWork
+from salescrm.values import Id, moment
+
+__all__ = ["CustomerService"]
+
+#: How many customers of a bulk load get their numbers at a time.
+_BATCH = 5_000
+
+
+class CustomerService(Service[Customer]):
+    """Companies and persons who buy or may buy."""
+
+    #: These follow from what happens: follow-ups, deals, pools.
+    computed: ClassVar[frozenset[str]] = frozenset(
+        {
+            "first_deal_at",
+            "won_amount",
+            "products_bought",
+            "last_follow_up_at",
+            "follow_up_count",
+            "owned_since",
+        }
+    )
+
+    def __init__(self, work: UnitOfWork) -> None:
+        super().__init__(work, Customer)
+
+    def create(self, *, contacts: Sequence[ContactFields] = (), **fields: Unpack[CustomerFields]) -> Customer:
+        """
+        A new customer, numbered by policy, with its contacts, the first of them primary.
+
+        Without ``owner_id`` nobody owns it yet.
+
+        Raises:
+            InvalidValue: A value that its field can't take, or a reference to nothing.
+            Duplicate: The id or number is taken.
+        """
+        unit = self.unit
+        self._references(fields)
+        id = Id(fields.get("id") or unit.new_id())
+        owned_since = unit.now() if fields.get("owner_id") else None
+        customer = self.build(fields, id=id, number=self.given_number(fields), owned_since=owned_since)
+        added = self.records.add(customer, _created(customer))
+        if contacts:
+            service = ContactService(unit)
+            for position, contact in enumerate(contacts):
+                service.add_to(added.id, contact, first=position == 0)
+        return added
+
+    def create_many(self, drafts: Iterable[Customer]) -> int:
+        """
+        Adds *drafts* in bulk, logged like single ones; how many.
+
+        A draft without id or number is given one. References are not looked up: the caller has them from us.
+        """
+        return self.records.add_many(self._drafts(drafts), events=_tell_created)
+
+    def _drafts(self, drafts: Iterable[Customer]) -> Iterator[Customer]:
+        unit, evolve = self.unit, self.schema.evolve
+        batch: list[Customer] = []
+
+        def numbered() -> Iterator[Customer]:
+            numbers = iter(self.numbered(sum(not one.number for one in batch)))
+            for one in batch:
+                yield evolve(
+                    one,
+                    {
+                        "number": one.number or next(numbers),
+                        "owned_since": one.owned_since or (unit.now() if one.owner_id else None),
+                    },
+                )
+
+        for draft in drafts:
+            batch.append(draft)
+            if len(batch) == _BATCH:
+                yield from numbered()
+                batch.clear()
+        if batch:
+            yield from numbered()
+
+    def edit(self, customer: Customer | Id, **changes: Unpack[CustomerFields]) -> Customer:
+        """
+        *customer* with *changes*, each logged with its old and new value.
+
+        Given the record that was read, it is refused with StaleWrite if somebody saved it since.
+        """
+        before = self.read(customer)
+        self._references(changes)
+        after = self.evolve(before, changes)
+        if after.owner_id != before.owner_id:
+            after = self.schema.evolve(after, {"owned_since": self.unit.now() if after.owner_id else None})
+        return self.records.save(before, after, edited=CustomerEdited)
+
+    def tag(self, customer: Customer | Id, *tags: str) -> Customer:
+        """*customer* with *tags* added, each once, in the order they came."""
+        before = self.read(customer)
+        return self.edit(before, tags=tuple(dict.fromkeys((*before.tags, *tags))))
+
+    def untag(self, customer: Customer | Id, *tags: str) -> Customer:
+        """*customer* without *tags*."""
+        before = self.read(customer)
+        return self.edit(before, tags=tuple(tag for tag in before.tags if tag not in tags))
+
+    def share(
+        self,
+        customer: Customer | Id,
+        member_id: Id,
+        *,
+        access: Access = "read",
+        until: datetime | None = None,
+    ) -> Customer:
+        """*customer* shared with a colleague, for reading or writing, for good or *until* a moment."""
+        before = self.read(customer)
+        ends = None if until is None else moment(until, entity="Customer", field="collaborators")
+        if ends is not None and ends <= self.unit.now():
+            raise InvalidValue("Customer", "collaborators", until, "a moment that is still to come")
+        others = tuple(one for one in before.collaborators if one.member_id != member_id)
+        return self.edit(
+            before, collaborators=(*others, Collaborator(member_id=member_id, access=access, until=ends))
+        )
+
+    def unshare(self, customer: Customer | Id, member_id: Id) -> Customer:
+        """*customer* no longer shared with that colleague."""
+        before = self.read(customer)
+        return self.edit(
+            before, collaborators=tuple(one for one in before.collaborators if one.member_id != member_id)
+        )
+
+    def remove(self, customer: Customer | Id) -> None:
+        """
+        *customer* and its contacts are gone; the change log keeps what they held.
+
+        Raises:
+            StateRefused: It has opportunities or follow-ups; those are history that must not lose its customer.
+        """
+        before = self.read(customer)
+        for entity in (Opportunity, FollowUp):
+            many = self.unit.repository(entity).count(F.customer_id == before.id)
+            if many:
+                held = f"the customer of {many} {self.unit.kit.by_record[entity].collection}"
+                raise StateRefused("Customer", before.number, held, "be removed")
+        contacts = ContactService(self.unit)
+        for contact in contacts.of(before.id):
+            contacts.remove(contact)
+        self.records.remove(before, CustomerRemoved(record_id=before.id))
+
+    def contacts(self, customer: Customer | Id) -> tuple[Contact, ...]:
+        """The people one reaches at *customer*, by name."""
+        return ContactService(self.unit).of(customer.id if isinstance(customer, Customer) else customer)
+
+    def recount(self, customer_id: Id, *, first_deal_at: datetime | None, products: Iterable[Id]) -> Customer:
+        """The customer with what its won deals add up to, counted anew from them; called when one is won or reopened."""
+        before = self.get(customer_id)
+        won = (F.customer_id == customer_id) & (F.status == "won")
+        table = Tally(by=[F.amount.currency], measures=[total(F.amount)], where=won)
+        totals = dict(self.unit.repository(Opportunity).tally(table))
+        amounts = [amount for amount in totals.values() if amount is not None]
+        # Deals in several currencies don't add up: only the policy's own currency is then counted.
+        amount = amounts[0] if len(amounts) == 1 else totals.get(self.unit.policy.currency)
+        first = min((at for at in (before.first_deal_at, first_deal_at) if at is not None), default=None)
+        after = self.schema.evolve(
+            before,
+            {
+                "won_amount": amount,
+                "first_deal_at": first,
+                "products_bought": tuple(dict.fromkeys((*before.products_bought, *products))),
+                "lifecycle": "active" if totals or first_deal_at else before.lifecycle,
+            },
+        )
+        return self.records.save(before, after, edited=CustomerEdited)
+
+    def _references(self, fields: CustomerFields) -> None:
+        self.must_exist(Customer, [fields.get("parent_id")], "parent_id")
+
+
+def _created(customer: Customer) -> CustomerCreated:
+    return CustomerCreated(
+        record_id=customer.id,
+        number=customer.number,
+        customer_name=customer.name,
+        owner_id=customer.owner_id,
+    )
+
+
+def _tell_created(customer: Customer) -> tuple[Event, ...]:
+    return (_created(customer),)

@@ -1,0 +1,87 @@
+"""Members and teams: who works here."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from salescrm.entities import Member, Team
+from salescrm.errors import InvalidValue
+from salescrm.events import MemberAdded, MemberEdited, TeamAdded, TeamEdited
+from salescrm.query import F
+from salescrm.services.base import Service
+from salescrm.services.fields import MemberFields, TeamFields
+from salescrm.unit import UnitOfWork
+from salescrm.values import Id
+
+__all__ = ["MemberService", "TeamService"]
+
+
+class TeamService(Service[Team]):
+    """The tree of teams."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        super().__init__(work, Team)
+
+    def add(self, id: str, **fields: Unpack[TeamFields]) -> Team:
+        """A new team under the host's own *id*."""
+        self.must_exist(Team, [fields.get("parent_id")], "parent_id")
+        team = self.build(fields, id=Id(id))
+        return self.records.add(team, TeamAdded(record_id=team.id))
+
+    def edit(self, team: Team | Id, **changes: Unpack[TeamFields]) -> Team:
+        """*team* with *changes*; a team can't come to stand below itself."""
+        before = self.read(team)
+        after = self.evolve(before, changes)
+        self.must_exist(Team, [after.parent_id], "parent_id")
+        if after.parent_id is not None and after.parent_id in self.below(before.id):
+            raise InvalidValue("Team", "parent_id", after.parent_id, "a team that is not below this one")
+        return self.records.save(before, after, edited=TeamEdited)
+
+    def below(self, team_id: Id) -> frozenset[Id]:
+        """The ids of *team_id* and all teams below it."""
+        children: dict[str | None, list[Id]] = {}
+        for team in self.stream():
+            children.setdefault(team.parent_id, []).append(team.id)
+        found: set[Id] = set()
+        waiting = [team_id]
+        while waiting:
+            one = waiting.pop()
+            if one not in found:
+                found.add(one)
+                waiting += children.get(one, [])
+        return frozenset(found)
+
+
+class MemberService(Service[Member]):
+    """Who works here, under the host's own user ids."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        super().__init__(work, Member)
+
+    def add(self, id: str, **fields: Unpack[MemberFields]) -> Member:
+        """A new member under the host's own user *id*."""
+        self.must_exist(Team, [fields.get("team_id")], "team_id")
+        self.must_exist(Member, [fields.get("manager_id")], "manager_id")
+        member = self.build(fields, id=Id(id))
+        return self.records.add(member, MemberAdded(record_id=member.id))
+
+    def edit(self, member: Member | Id, **changes: Unpack[MemberFields]) -> Member:
+        """*member* with *changes*."""
+        before = self.read(member)
+        after = self.evolve(before, changes)
+        self.must_exist(Team, [after.team_id], "team_id")
+        self.must_exist(Member, [after.manager_id], "manager_id")
+        if after.manager_id == before.id:
+            raise InvalidValue("Member", "manager_id", after.manager_id, "somebody else")
+        return self.records.save(before, after, edited=MemberEdited)
+
+    def deactivate(self, member: Member | Id) -> Member:
+        """*member* no longer works here; what they own stays theirs until it is handed over."""
+        return self.edit(member, active=False)
+
+    def of_team(self, team_id: Id, *, below: bool = False) -> tuple[Member, ...]:
+        """The members of a team, by name; of all teams *below* it too, if asked."""
+        if below:
+            teams = TeamService(self.unit).below(team_id)
+            return tuple(self.stream(F.team_id.one_of(sorted(teams)), order=[F.name]))
+        return tuple(self.stream(F.team_id == team_id, order=[F.name]))

@@ -1,0 +1,153 @@
+"""
+UnitOfWork: one transaction's belongings, and what services stand on.
+
+A store, the acting member, the tenant, one moment that is *now* throughout, the policy, access, hooks; what is written
+goes through `repository`, which adds the change-log entry and the events to the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+import attrs
+
+from salescrm.access import Access
+from salescrm.checking import Checker, Context
+from salescrm.entities import Record
+from salescrm.entities.base import RecordT
+from salescrm.errors import CrmError, WorkEnded
+from salescrm.hooks import Hooks
+from salescrm.meaning import condition
+from salescrm.query import Where
+from salescrm.schema import Schema
+from salescrm.storage import Backend, Store, Write
+from salescrm.values import Id, Moment
+
+if TYPE_CHECKING:
+    from salescrm.numbers import Numbers
+    from salescrm.policy import Policy
+    from salescrm.repository import Repository
+
+__all__ = ["Kit", "UnitOfWork"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Kit:
+    """What all units of work of one Crm share; no state of any one of them."""
+
+    backend: Backend
+    schemas: Mapping[str, Schema]
+    by_record: Mapping[type[Record], Schema]
+    checker: Checker
+    policy: Policy
+    access: Access
+    hooks: Hooks
+    numbers: Numbers
+    clock: Callable[[], Moment]
+    new_id: Callable[[Moment], Id]
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+
+
+class UnitOfWork:
+    """
+    One transaction and who acts in it.
+
+    Attributes:
+        member: The id of the member who acts.
+        tenant: Whose records these are.
+        owned: Whether the transaction is ours to commit; otherwise it is the host's.
+    """
+
+    def __init__(self, kit: Kit, store: Store, *, member: Id, owned: bool) -> None:
+        self.kit = kit
+        self.store = store
+        self.member = member
+        self.owned = owned
+        self.tenant = Id(store.tenant)
+        self.policy = kit.policy
+        self.context = Context(kit.clock(), kit.policy.zone)
+        #: The outbox rows written here that a plugin waits for; told after our own commit, by `outbox` after a host's.
+        self.told: list[Id] = []
+        self._ended: str | None = None
+        self._repositories: dict[type[Record], Repository[Record]] = {}
+
+    def now(self) -> Moment:
+        """The moment of this Work: the same from its first call to its last."""
+        return self.context.now
+
+    @property
+    def zone(self) -> tzinfo:
+        """The policy's time zone, in which days begin."""
+        return self.context.zone
+
+    def new_id(self) -> Id:
+        """A new time-ordered id (UUIDv7)."""
+        return self.kit.new_id(self.context.now)
+
+    def repository(self, entity: type[RecordT]) -> Repository[RecordT]:
+        """The typed door to the records of *entity*, scoped to what the acting member may see."""
+        found = self._repositories.get(entity)
+        if found is None:
+            from salescrm.repository import Repository
+
+            found = self._repositories[entity] = Repository(self, entity)
+        return found  # type: ignore[return-value]  # the repository of just this entity
+
+    def reading(self) -> Store:
+        """The store, to read from.
+
+        Raises:
+            WorkEnded: This unit of work is over.
+        """
+        if self._ended is not None:
+            raise WorkEnded(self._ended)
+        return self.store
+
+    def holds(self, record: Record, where: Where) -> bool:
+        """Whether *where* holds for *record* as it stands in the caller's hands, stored like this or not."""
+        schema = self.kit.by_record[type(record)]
+        asked = self.kit.checker.all(schema, where, (), self.context)
+        return condition(schema, asked.plan.where)(record, asked.values, self.reading().get)
+
+    def write(self, *writes: Write) -> None:
+        """Does *writes*, all or none; a failure ends this unit of work, for nobody may commit half of one."""
+        store = self.reading()
+        try:
+            store.write(*writes)
+        except CrmError:
+            self.fail()
+            raise
+
+    def fail(self) -> None:
+        """Ends this unit of work without a commit: something in it went wrong after it had begun to write."""
+        self._ended = "a write failed"
+
+    def after_commit(self, effect: Callable[[], None]) -> None:
+        """Runs *effect* once everything here is safely committed, by us or by the host; never after a rollback."""
+        self.reading().after_commit(effect)
+
+    def finish(self, *, commit: bool) -> None:
+        """
+        Ends an owned unit of work by a commit or a rollback; a joined one leaves both to the host.
+
+        Raises:
+            WorkEnded: A write had failed, so there is nothing whole to commit; it was rolled back.
+        """
+        ended, self._ended = self._ended, "it was committed" if commit else "it was rolled back"
+        if not self.owned:
+            if ended is not None and commit:
+                raise WorkEnded(ended)
+            return
+        if commit and ended is None:
+            self.store.commit()
+            if self.told:
+                from salescrm.outbox import deliver
+
+                deliver(self.kit, self.tenant, limit=len(self.told), ids=self.told)
+            return
+        self.store.rollback()
+        if commit:
+            raise WorkEnded(ended or "a write failed")
