@@ -1,0 +1,35 @@
+"""Policy: a host's rules as data, checked when built, written in Python, TOML or JSON."""
+
+from __future__ import annotations
+
+from salescrm.policy.parts import (
+    ExtraEntity,
+    ExtraField,
+    ExtraKind,
+    FollowUpWindows,
+    NumberedEntity,
+    Numbering,
+)
+from salescrm.policy.plain import PolicyFormat, dumps, from_plain, load, loads, to_plain
+from salescrm.policy.policy import Policy
+from salescrm.policy.vocabulary import Choice, Choices, ChosenField, shipped_choices
+
+__all__ = [
+    "Choice",
+    "Choices",
+    "ChosenField",
+    "ExtraEntity",
+    "ExtraField",
+    "ExtraKind",
+    "FollowUpWindows",
+    "NumberedEntity",
+    "Numbering",
+    "Policy",
+    "PolicyFormat",
+    "dumps",
+    "from_plain",
+    "load",
+    "loads",
+    "shipped_choices",
+    "to_plain",
+]

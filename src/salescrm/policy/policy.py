@@ -1,0 +1,108 @@
+"""The policy: a host's rules as one frozen value, checked when it is built; as text it is in `plain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import attrs
+
+from salescrm.errors import InvalidDefinition, InvalidValue
+from salescrm.kinds import Kind
+from salescrm.labels import Label, Language
+from salescrm.policy.checks import problems_of
+from salescrm.policy.parts import ExtraField, FollowUpWindows, NumberedEntity, Numbering
+from salescrm.policy.vocabulary import Choices, ChosenField, shipped_choices
+from salescrm.stages import Pipeline, shipped
+
+__all__ = ["Policy"]
+
+
+def _numbering() -> tuple[Numbering, ...]:
+    return (
+        Numbering(entity="Customer", prefix="C"),
+        Numbering(entity="Opportunity", prefix="O"),
+        Numbering(entity="FollowUp", prefix="F"),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """
+    How this host sells; ``Policy()`` is what ships.
+
+    Attributes:
+        version: The host's own count of its changes; told wherever the policy decided something.
+        language: What people are spoken to in, unless someone asks for the other.
+        time_zone: IANA name; where days, weeks and months begin and end, unless a member has a zone of their own.
+        currency: ISO 4217; of amounts that come without one.
+        phone_region: ISO 3166; where a telephone number without a country code belongs.
+        mobile_required: A contact must have a mobile number.
+        numbering: How numbers look, for each entity that has them.
+        follow_up_days: How soon to follow up, by priority.
+        choices: What is offered where a field takes any text.
+
+    Raises:
+        InvalidDefinition: The policy contradicts itself; every problem is named.
+    """
+
+    version: int = 1
+    language: Language = "en"
+    time_zone: str = "Asia/Shanghai"
+    currency: str = "CNY"
+    phone_region: str = "CN"
+    mobile_required: bool = True
+    default_pipeline: str = "standard"
+    follow_up_days: FollowUpWindows = attrs.field(factory=FollowUpWindows)
+    numbering: tuple[Numbering, ...] = attrs.field(factory=_numbering, converter=tuple[Numbering, ...])
+    extra_fields: tuple[ExtraField, ...] = attrs.field(default=(), converter=tuple[ExtraField, ...])
+    choices: tuple[Choices, ...] = attrs.field(factory=shipped_choices, converter=tuple[Choices, ...])
+    pipelines: tuple[Pipeline, ...] = attrs.field(factory=shipped, converter=tuple[Pipeline, ...])
+
+    def __attrs_post_init__(self) -> None:
+        if problems := tuple(problems_of(self)):
+            raise InvalidDefinition("Policy", problems)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone itself."""
+        return ZoneInfo(self.time_zone)
+
+    @cached_property
+    def extra_kinds(self) -> Mapping[str, Mapping[str, Kind]]:
+        """The declared custom fields by entity and name, as `catalog.schemas` takes them."""
+        kinds: dict[str, dict[str, Kind]] = {}
+        for field in self.extra_fields:
+            kinds.setdefault(field.entity, {})[field.name] = field.stored_as
+        return kinds
+
+    def pipeline(self, key: str | None = None) -> Pipeline:
+        """The pipeline called *key*, or the default one.
+
+        Raises:
+            InvalidValue: There is none; the error names those that are.
+        """
+        wanted = self.default_pipeline if key is None else key
+        for pipeline in self.pipelines:
+            if pipeline.key == wanted:
+                return pipeline
+        known = ", ".join(pipeline.key for pipeline in self.pipelines)
+        raise InvalidValue("Opportunity", "pipeline", wanted, f"one of {known}")
+
+    def numbering_of(self, entity: NumberedEntity) -> Numbering:
+        """How the numbers of *entity* look."""
+        return next(numbering for numbering in self.numbering if numbering.entity == entity)
+
+    def label_of(self, field: ChosenField, key: str) -> Label | None:
+        """What people call the choice *key* of *field*; None where it is in no list."""
+        return next(
+            (
+                choice.label
+                for choices in self.choices
+                if choices.field == field
+                for choice in choices.options
+                if choice.key == key
+            ),
+            None,
+        )
