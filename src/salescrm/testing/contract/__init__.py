@@ -1,0 +1,29 @@
+"""
+The contract of `salescrm.storage` as tests: whoever writes a backend inherits `StoreContract` and gives one fixture.
+
+::
+
+    @pytest.fixture(scope="class")
+    def backend(salescrm_schemas, tmp_path_factory):
+        backend = JsonFileBackend(tmp_path_factory.mktemp("crm"), salescrm_schemas)
+        backend.migrate()
+        yield backend
+        backend.close()
+
+    class TestJsonFile(StoreContract):
+        pass
+"""
+
+from __future__ import annotations
+
+from salescrm.testing.contract.base import Contract, Door, Run
+from salescrm.testing.contract.questions import Questions
+from salescrm.testing.contract.reading import Reading
+from salescrm.testing.contract.texts import Texts
+from salescrm.testing.contract.writing import Writing
+
+__all__ = ["Contract", "Door", "Questions", "Reading", "Run", "StoreContract", "Texts", "Writing"]
+
+
+class StoreContract(Reading, Questions, Texts, Writing):
+    """Every part of the contract."""
