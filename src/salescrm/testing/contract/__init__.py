@@ -17,13 +17,30 @@ The contract of `salescrm.storage` as tests: whoever writes a backend inherits `
 from __future__ import annotations
 
 from salescrm.testing.contract.base import Contract, Door, Run
+from salescrm.testing.contract.changing import Changing
 from salescrm.testing.contract.questions import Questions
 from salescrm.testing.contract.reading import Reading
+from salescrm.testing.contract.tallies import Tallies
+from salescrm.testing.contract.tenants import Tenants
 from salescrm.testing.contract.texts import Texts
+from salescrm.testing.contract.transactions import Transactions
 from salescrm.testing.contract.writing import Writing
 
-__all__ = ["Contract", "Door", "Questions", "Reading", "Run", "StoreContract", "Texts", "Writing"]
+__all__ = [
+    "Changing",
+    "Contract",
+    "Door",
+    "Questions",
+    "Reading",
+    "Run",
+    "StoreContract",
+    "Tallies",
+    "Tenants",
+    "Texts",
+    "Transactions",
+    "Writing",
+]
 
 
-class StoreContract(Reading, Questions, Texts, Writing):
+class StoreContract(Reading, Questions, Texts, Tallies, Writing, Changing, Transactions, Tenants):
     """Every part of the contract."""

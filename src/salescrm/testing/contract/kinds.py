@@ -38,7 +38,7 @@ def _extra(make: Maker, name: str, value: Any) -> Customer:
 
 
 _KINDS: dict[str, Case] = {
-    "text": (Customer, F.industry, [None, "", "A", "a", "a ", "ä", "ß", "制造业", "😀"], _with("customer", "industry")),
+    "text": (Customer, F.industry, [None, "", "A", "a", "a ", "ß", "ä", "制造业", "😀"], _with("customer", "industry")),
     "whole": (Customer, F.founded_year, [None, -(2**53 - 1), -1, 0, 1, 1999, 2**53 - 1], _with("customer", "founded_year")),
     "moment": (
         Customer,
@@ -54,7 +54,7 @@ _KINDS: dict[str, Case] = {
     ),
     "flag": (FollowUp, F.effective, [None, False, True], _with("follow_up", "effective")),
     "choice": (Contact, F.decision_role, [None, "blocks", "decides", "influences", "uses"], _with("contact", "decision_role")),
-    "reference": (Customer, F.owner_id, [None, "", "li", "wang", "Wang"], _with("customer", "owner_id")),
+    "reference": (Customer, F.owner_id, [None, "", "Wang", "li", "wang"], _with("customer", "owner_id")),
     "decimal": (
         OpportunityLine,
         F.quantity,
