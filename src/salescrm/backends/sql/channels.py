@@ -1,0 +1,295 @@
+"""
+Where SQL goes to and rows come from: one driver connection, of our own pool or of the host's open transaction.
+
+Statements run on the driver's cursor, which costs nothing beyond the driver; SQLAlchemy lends the connection. Under
+asyncio the cursor is SQLAlchemy's adapter, which looks the same and waits in the greenlet.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final, NoReturn, cast
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.pool import PoolProxiedConnection
+
+from salescrm.backends.sql.effects import Effects
+from salescrm.backends.sql.errors import Translator
+from salescrm.backends.sql.flavor import Flavor
+from salescrm.errors import Transient
+
+__all__ = ["Channel", "JoinedChannel", "Lender", "OwnChannel", "Patience"]
+
+#: Under this name the cursor that we reuse is kept with its connection: a new one per statement costs psycopg 8 to 20 µs.
+_CURSOR: Final = "salescrm.cursor"
+#: How often a writer asks SQLite for its turn; each time it waits for as long as the connection's busy timeout.
+_TURNS: Final = 6
+
+
+@attrs.frozen
+class Patience:
+    """How to wait for a turn: *sleep* some seconds, *random* between 0 and 1."""
+
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+
+
+class Channel(ABC):
+    """One connection, from the first use until the transaction ends."""
+
+    def __init__(self, flavor: Flavor, translate: Translator, *, is_async: bool) -> None:
+        self.flavor = flavor
+        self.is_async = is_async
+        self._translate = translate
+        self._cursor: Any = None
+        self._fairy: PoolProxiedConnection | None = None
+        #: What happened means that the connection may not be used again.
+        self._spoilt = False
+
+    # Running.
+
+    def rows(self, text: str, parameters: Sequence[Any]) -> list[Any]:
+        """All rows."""
+        try:
+            cursor = self._cursor or self._open()
+            cursor.execute(text, parameters)
+            return cursor.fetchall()  # type: ignore[no-any-return]  # the driver's rows
+        except BaseException as error:  # noqa: BLE001 - told apart there
+            self._raise(error)
+
+    def count(self, text: str, parameters: Sequence[Any]) -> int:
+        """How many records were met."""
+        try:
+            cursor = self._cursor or self._open()
+            cursor.execute(text, parameters)
+            return cursor.rowcount  # type: ignore[no-any-return]  # the driver's number
+        except BaseException as error:  # noqa: BLE001 - told apart there
+            self._raise(error)
+
+    def many(self, text: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Runs *text* once for each of *rows*, by whatever the driver has for that."""
+        try:
+            cursor = self._cursor or self._open()
+            cursor.executemany(text, rows if isinstance(rows, list) else list(rows))
+        except BaseException as error:  # noqa: BLE001 - told apart there
+            self._raise(error)
+
+    def run(self, text: str) -> None:
+        """Runs *text*, which has no parameters and gives nothing."""
+        try:
+            (self._cursor or self._open()).execute(text)
+        except BaseException as error:  # noqa: BLE001 - told apart there
+            self._raise(error)
+
+    def guard(self, work: Callable[[], None]) -> None:
+        """Does *work* on the driver's connection with its errors translated."""
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - told apart there
+            self._raise(error)
+
+    def lists(self, text: str, parameters: Sequence[Any], size: int) -> Iterator[list[Any]]:
+        """Rows in lists of *size*, as the driver fetches them, on a cursor of its own."""
+        cursor = self._driver_cursor()
+        try:
+            cursor.execute(text, parameters)
+            while rows := cursor.fetchmany(size):
+                yield rows
+        except Exception as error:  # noqa: BLE001 - told apart there
+            self._raise(error)
+        finally:
+            cursor.close()
+
+    def _driver_cursor(self) -> Any:
+        connection: Any = self.fairy.dbapi_connection
+        # Under asyncio only a "server side" cursor does not fetch everything at once.
+        return connection.cursor(server_side=True) if self.is_async else connection.cursor()
+
+    @property
+    def fairy(self) -> PoolProxiedConnection:
+        """SQLAlchemy's hold of the driver's connection, opened if need be."""
+        if self._fairy is None:
+            self._open()
+        return cast(PoolProxiedConnection, self._fairy)  # _open has just put it there
+
+    @abstractmethod
+    def _lent(self) -> PoolProxiedConnection: ...
+
+    def _open(self) -> Any:
+        fairy = self._fairy = self._lent()
+        info: dict[str, Any] = fairy.info
+        cursor = info.get(_CURSOR)
+        if cursor is None:
+            cursor = info[_CURSOR] = fairy.cursor()
+        self._cursor = cursor
+        return cursor
+
+    def _raise(self, error: BaseException) -> NoReturn:
+        """Raises what *error* means to a caller."""
+        if not isinstance(error, Exception):
+            # Cancelled or interrupted: what the driver was doing may still be going on.
+            self._spoilt = True
+            raise error
+        if self.flavor.is_lost(error):
+            self._spoilt = True
+        ours = self._translate(error, self._ask)
+        if ours is error:
+            raise error
+        raise ours from error
+
+    def _ask(self, text: str) -> list[Any]:
+        self._cursor.execute(text)
+        return self._cursor.fetchall()  # type: ignore[no-any-return]  # the driver's rows
+
+    # The transaction.
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Before each write: sees to it that a transaction is open."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Ends what is ours to end."""
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Takes back what is ours to take back."""
+
+    @abstractmethod
+    def after_commit(self, effect: Callable[[], None]) -> None:
+        """Runs *effect* after the commit, whoever commits."""
+
+    @property
+    @abstractmethod
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open that a server-side cursor can live in."""
+
+
+class Lender(ABC):
+    """Where an own channel's connections come from."""
+
+    @abstractmethod
+    def lend(self) -> tuple[PoolProxiedConnection, Callable[[], None]]:
+        """A connection in autocommit, and what gives it back."""
+
+    @abstractmethod
+    def lost(self) -> None:
+        """A connection broke: others in the pool may be as old."""
+
+
+class OwnChannel(Channel):
+    """
+    A connection of a pool, in autocommit: BEGIN, COMMIT and ROLLBACK are ours.
+
+    Single reads then need no transaction, which on a server saves two of three round trips.
+    """
+
+    def __init__(
+        self, flavor: Flavor, translate: Translator, lender: Lender, patience: Patience, *, is_async: bool
+    ) -> None:
+        super().__init__(flavor, translate, is_async=is_async)
+        self._lender = lender
+        self._patience = patience
+        self._give_back: Callable[[], None] | None = None
+        self._begun = False
+        self._effects: list[Callable[[], None]] = []
+
+    def _lent(self) -> PoolProxiedConnection:
+        fairy, self._give_back = self._lender.lend()
+        return fairy
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._begun
+
+    def begin(self) -> None:
+        if self._begun:
+            return
+        turns = _TURNS if self.flavor.name == "sqlite" else 1
+        for turn in range(turns):
+            try:
+                self.run(self.flavor.begin)
+                break
+            except Transient:
+                # SQLite has one writer at a time, and its own waiting gets no fairer the longer it lasts.
+                if self._spoilt or turn == turns - 1:
+                    raise
+                self._patience.sleep(0.001 + 0.02 * self._patience.random())
+        self._begun = True
+
+    def commit(self) -> None:
+        if self._begun:
+            try:
+                self.run("COMMIT")
+            except Transient as lost:
+                if self._spoilt:
+                    # The server may have committed before the way back broke.
+                    raise Transient(lost.reason, outcome_unknown=True) from lost
+                raise
+            self._begun = False
+        self._release()
+        effects, self._effects = self._effects, []
+        for effect in effects:
+            effect()
+
+    def rollback(self) -> None:
+        self._effects.clear()
+        if self._begun and not self._spoilt:
+            try:
+                self._cursor.execute("ROLLBACK")
+            except Exception:  # noqa: BLE001 - whatever it is, the connection is given up and the server rolls back
+                self._spoilt = True
+        self._begun = False
+        self._release()
+
+    def after_commit(self, effect: Callable[[], None]) -> None:
+        self._effects.append(effect)
+
+    def _release(self) -> None:
+        fairy, self._fairy, self._cursor = self._fairy, None, None
+        if fairy is None or self._give_back is None:
+            return
+        if self._spoilt:
+            with suppress(Exception):  # it is broken; closing it may fail
+                fairy.invalidate()
+            self._lender.lost()
+            self._spoilt = False
+        self._give_back()
+
+
+class JoinedChannel(Channel):
+    """The connection of a host's open transaction: never committed, rolled back or given back here."""
+
+    def __init__(
+        self, flavor: Flavor, translate: Translator, connection: sa.Connection, *, is_async: bool
+    ) -> None:
+        super().__init__(flavor, translate, is_async=is_async)
+        self._connection = connection
+        self._effects: Effects | None = None
+
+    def _lent(self) -> PoolProxiedConnection:
+        return self._connection.connection
+
+    @property
+    def in_transaction(self) -> bool:
+        return True
+
+    def begin(self) -> None:
+        driver: Any = self.fairy.driver_connection
+        # sqlite3 begins by itself at the first INSERT; what reads first and then writes must have the lock before.
+        if self.flavor.name == "sqlite" and not driver.in_transaction:
+            self.run(self.flavor.begin)
+
+    def commit(self) -> None:
+        """Nothing: the host commits."""
+
+    def rollback(self) -> None:
+        """Nothing: the host rolls back."""
+
+    def after_commit(self, effect: Callable[[], None]) -> None:
+        if self._effects is None or not self._effects.transaction.is_active:
+            self._effects = Effects(self._connection)
+        self._effects.append(effect)

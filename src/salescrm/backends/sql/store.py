@@ -1,0 +1,152 @@
+"""SqlStore: the contract of `storage.Store` over one channel. How SQL is made, sent and bound is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count
+from typing import Any
+
+import attrs
+
+from salescrm.backends.sql.channels import Channel
+from salescrm.backends.sql.errors import Taken
+from salescrm.backends.sql.statements import Statement, Statements
+from salescrm.backends.sql.writing import Writing
+from salescrm.errors import Duplicate, EngineError
+from salescrm.plans import After, AllOf, Asked, AskedTally, FindPlan, SortKey
+from salescrm.schema import Schema
+from salescrm.storage import Write
+
+__all__ = ["SqlStore"]
+
+
+class SqlStore:
+    """One transaction on the records of one tenant, in tables."""
+
+    def __init__(self, channel: Channel, statements: Statements, writing: Writing, tenant: str) -> None:
+        self.tenant = tenant
+        self._channel = channel
+        self._statements = statements
+        self._writing = writing
+        self._cursor_names = count(1)
+
+    def get(self, schema: Schema, id: str) -> Any | None:
+        """The record, or None."""
+        statement = self._statements.get(schema)
+        found = statement.read(self._channel.rows(statement.text, (self.tenant, id)))
+        return found[0] if found else None
+
+    def find(self, asked: Asked) -> list[Any]:
+        """The records in the plan's order, at most as many as its limit."""
+        return self._read(self._statements.find(asked.plan), asked)
+
+    def select(self, asked: Asked) -> list[tuple[Any, ...]]:
+        """The values of the plan's columns, one tuple per record, in the plan's order."""
+        return self._read(self._statements.find(asked.plan), asked)
+
+    def tally(self, asked: AskedTally) -> list[tuple[Any, ...]]:
+        """One row per group, keys then numbers, in any order."""
+        return self._read(self._statements.tally(asked.plan), asked)
+
+    def _read(self, statement: Statement, asked: Asked | AskedTally) -> list[Any]:
+        rows = self._channel.rows(statement.text, statement.bind(self.tenant, asked.values, ()))
+        return statement.read(rows)
+
+    def stream(self, asked: Asked, *, size: int) -> Iterator[list[Any]]:
+        """The records in the plan's order in lists of up to *size*."""
+        match self._statements.flavor.name:
+            case "sqlite":
+                statement = self._statements.find(asked.plan)
+                parameters = statement.bind(self.tenant, asked.values, ())
+                return map(statement.read, self._channel.lists(statement.text, parameters, size))
+            case "postgresql":
+                return self._declared(asked, size)
+            case _:
+                return self._pages(asked, size)
+
+    def _declared(self, asked: Asked, size: int) -> Iterator[list[Any]]:
+        """By a cursor of the server's, which lives in a transaction: the one that is open, or one for this alone."""
+        channel, statement = self._channel, self._statements.find(asked.plan)
+        name = f"salescrm_{next(self._cursor_names)}"
+        ours = not channel.in_transaction
+        if ours:
+            channel.begin()
+        try:
+            parameters = statement.bind(self.tenant, asked.values, ())
+            channel.count(f"DECLARE {name} NO SCROLL CURSOR FOR {statement.text}", parameters)
+            while rows := channel.rows(f"FETCH {size} FROM {name}", ()):
+                yield statement.read(rows)
+            channel.run(f"CLOSE {name}")
+        finally:
+            if ours:
+                channel.rollback()
+
+    def _pages(self, asked: Asked, size: int) -> Iterator[list[Any]]:
+        """Page by page, each behind the last record of the one before, in one snapshot: PyMySQL can't do two things at once."""
+        plan = asked.plan
+        order = plan.order or (SortKey(plan.schema.by_column["id"], descending=False),)
+        getters = [plan.schema.getters[key.column.name] for key in order]
+        base = len(asked.values)
+        slots = tuple(range(base, base + len(order)))
+        left = asked.values[plan.limit_slot] if plan.limit_slot is not None else None
+        plans: dict[tuple[bool, ...] | None, FindPlan] = {}
+        last: tuple[Any, ...] | None = None
+        while left is None or left > 0:
+            nulls = None if last is None else tuple(value is None for value in last)
+            if nulls not in plans:
+                where = plan.where if nulls is None else AllOf((plan.where, After(order, slots, nulls)))
+                plans[nulls] = attrs.evolve(plan, where=where, order=order, limit_slot=base + len(order))
+            limit = size if left is None else min(size, left)
+            values = (*asked.values, *(last or (None,) * len(order)), limit)
+            records = self.find(Asked(plans[nulls], values))
+            if records:
+                yield records
+            if len(records) < limit:
+                return
+            left = None if left is None else left - len(records)
+            last = tuple(get(records[-1]) for get in getters)
+
+    def write(self, *writes: Write) -> None:
+        """Does all of *writes*, in order, or raises."""
+        self._channel.begin()
+        self._writing.write(self._channel, self.tenant, writes)
+
+    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+        """Sets *values* in the records that match; the records as they were before."""
+        channel, plan = self._channel, asked.plan
+        names, new = tuple(values), tuple(values.values())
+        channel.begin()
+        try:
+            if self._statements.flavor.name == "postgresql":
+                statement = self._statements.change(plan, names, skip_locked=skip_locked)
+                rows = channel.rows(statement.text, statement.bind(self.tenant, asked.values, new))
+                return statement.read(rows)
+            # SQLite's transaction holds the one write lock; MySQL locks what it reads here.
+            locked = self._statements.locked(plan, skip_locked=skip_locked)
+            before = self._read(locked, asked)
+            if before:
+                update = self._statements.update_ids(plan, names)
+                ids = tuple(record.id for record in before)
+                channel.count(update.text, update.bind(self.tenant, (ids,), new))
+            return before
+        except Taken as taken:
+            raise self._changed_into(plan.schema, values) from taken.__cause__
+
+    def _changed_into(self, schema: Schema, values: Mapping[str, Any]) -> Exception:
+        """The unique key that a change ran into: the one whose column it sets."""
+        for index in schema.unique:
+            if not values.keys().isdisjoint(index.columns):
+                return Duplicate(schema.name, index.columns)
+        return EngineError(f"a unique key of {schema.name}")
+
+    def commit(self) -> None:
+        """What was written is there for all; nothing to do where the transaction is the host's."""
+        self._channel.commit()
+
+    def rollback(self) -> None:
+        """What was written is gone; nothing to do where the transaction is the host's."""
+        self._channel.rollback()
+
+    def after_commit(self, effect: Callable[[], None]) -> None:
+        """Runs *effect* after the commit, the host's where the transaction is the host's."""
+        self._channel.after_commit(effect)
