@@ -50,7 +50,7 @@ def _locale(policy: Policy) -> Iterator[str]:
         yield f"language is {policy.language!r}; en or zh is wanted"
     try:
         ZoneInfo(policy.time_zone)
-    except (OSError, ValueError, TypeError):  # what is no path, or no text, is no zone either
+    except (KeyError, OSError, ValueError, TypeError):  # unknown, a folder, a way out of the folder, no text
         yield f"time_zone is {policy.time_zone!r}; an IANA name such as Asia/Shanghai is wanted"
     if policy.currency not in CURRENCIES:
         yield f"currency is {policy.currency!r}; an active ISO 4217 code such as CNY is wanted"
