@@ -34,7 +34,9 @@ CLOSED: Final[Mapping[str, frozenset[str]]] = {
         | {"rules", "services", "stages", "calendars", "unit"}
     ),
     # What should happen is decided without a store in sight.
-    **dict.fromkeys(("policy", "rules", "stages", "calendars"), frozenset({"storage", "catalog"})),
+    **dict.fromkeys(("rules", "stages", "calendars"), frozenset({"storage", "catalog"})),
+    # A policy knows what its questions are asked of, so that it can refuse those that can't be.
+    "policy": frozenset({"storage"}),
 }
 
 #: Rooms in which time and chance are arguments.
