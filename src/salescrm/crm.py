@@ -21,7 +21,7 @@ from salescrm.catalog import schemas as all_schemas
 from salescrm.checking import Checker
 from salescrm.checking.cursors import Cursors
 from salescrm.connecting import backend_for
-from salescrm.errors import InvalidValue, TenantRequired
+from salescrm.errors import InvalidValue, Misconfigured, TenantRequired
 from salescrm.hooks import Hooks
 from salescrm.numbers import Numbers
 from salescrm.outbox import deliver
@@ -157,14 +157,18 @@ class Crm:
         Raises:
             Misconfigured: The backend can't join this.
         """
-        store = handle.store if isinstance(handle, UnitOfWork) else handle
-        return self._work(self.kit.backend.join(store, self._chosen()), by, owned=False)
+        tenant = self._chosen()
+        if not isinstance(handle, UnitOfWork):
+            return self._work(self.kit.backend.join(handle, tenant), by, owned=False)
+        if handle.kit.backend is not self.kit.backend or handle.tenant != tenant:
+            raise Misconfigured("this Work is on another backend or tenant", "join a Work of the same Crm")
+        return self._work(handle.reading(), by, owned=False, outer=handle)
 
-    def _work(self, store: Store, by: str, *, owned: bool) -> Work:
+    def _work(self, store: Store, by: str, *, owned: bool, outer: UnitOfWork | None = None) -> Work:
         member = Id(clean_text(by, entity="Work", field="by", limit=64))
         if not member.strip():
             raise InvalidValue("Work", "by", by, "the id of the member who acts")
-        return Work(self.kit, store, member=member, owned=owned)
+        return Work(self.kit, store, member=member, owned=owned, outer=outer)
 
     def _chosen(self) -> Id:
         if self.tenant is None:

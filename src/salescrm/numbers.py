@@ -43,46 +43,36 @@ class Numbers:
         """The next *count* numbers of *numbering*, dated today in the policy's time zone."""
         today = unit.now().astimezone(unit.zone).date()
         series = numbering.series(today)
-        taken = self._held(unit.tenant, series, count)
+        own = unit.blocks.setdefault(series, deque())
+        taken = _from(own, count)
+        with self._lock:
+            taken += _from(self._blocks.get((unit.tenant, series), deque()), count - len(taken))
         if len(taken) < count:
-            size = max(numbering.block, count - len(taken))
-            block = self._block(unit, series, size)
             wanted = count - len(taken)
+            block = self._block(unit, series, max(numbering.block, wanted))
             taken += block[:wanted]
             self._keep(unit, series, block[wanted:])
         return [numbering.number(today, running) for running in taken]
 
-    def _held(self, tenant: str, series: str, count: int) -> list[int]:
-        taken: list[int] = []
-        with self._lock:
-            blocks = self._blocks.get((tenant, series))
-            while blocks and len(taken) < count:
-                block = blocks[0]
-                wanted = count - len(taken)
-                taken += block[:wanted]
-                if len(block) <= wanted:
-                    blocks.popleft()
-                else:
-                    blocks[0] = block[wanted:]
-        return taken
-
     def _keep(self, unit: UnitOfWork, series: str, rest: range) -> None:
-        """*rest* is this process's: at once if its counter is committed, with the Work otherwise."""
-        if not rest:
-            return
-
-        def publish() -> None:
-            with self._lock:
-                # A new day's series retires the old one: numbers are dated, and yesterday is over.
-                self._blocks.setdefault((unit.tenant, series), deque()).append(rest)
-
+        """*rest* is this process's: at once if its counter is committed, else the Work's until that is."""
         if unit.kit.backend.capabilities.concurrent_writers:
-            publish()
-        else:
-            unit.after_commit(publish)
+            self._publish(unit.tenant, series, [rest])
+            return
+        own = unit.blocks[series]
+        own.append(rest)
+        # What the Work has not used by then; it is the Work's own until the very end.
+        unit.after_commit(
+            lambda: self._publish(unit.tenant, series, [own.popleft() for _ in range(len(own))])
+        )
+
+    def _publish(self, tenant: str, series: str, blocks: list[range]) -> None:
+        with self._lock:
+            self._blocks.setdefault((tenant, series), deque()).extend(block for block in blocks if block)
 
     def _block(self, unit: UnitOfWork, series: str, size: int) -> range:
         if not unit.kit.backend.capabilities.concurrent_writers:
+            unit.write()  # our turn to write has come: nobody moves the counter between our look at it and our write
             return _advance(unit, unit.reading(), series, size)
         for pause in _pauses():
             store = unit.kit.backend.open(unit.tenant)
@@ -98,6 +88,18 @@ class Numbers:
                 raise
             return block
         raise Transient(f"the counter {series} is contended")
+
+
+def _from(blocks: deque[range], count: int) -> list[int]:
+    """Up to *count* numbers off the front of *blocks*."""
+    taken: list[int] = []
+    while blocks and len(taken) < count:
+        block = blocks.popleft()
+        wanted = count - len(taken)
+        taken += block[:wanted]
+        if len(block) > wanted:
+            blocks.appendleft(block[wanted:])
+    return taken
 
 
 def _pauses() -> Iterator[float]:

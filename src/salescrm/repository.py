@@ -13,7 +13,7 @@ from salescrm.access import Action
 from salescrm.entities import ChangeEntry, OutboxEvent
 from salescrm.entities.base import RecordT
 from salescrm.entities.history import ChangeKind
-from salescrm.errors import CrmError, Forbidden
+from salescrm.errors import CrmError, Forbidden, InvalidValue
 from salescrm.events import Edited, Event, to_plain
 from salescrm.query import F, Order, Query, Where
 from salescrm.query.fields import OrderLike
@@ -105,10 +105,11 @@ class Repository(Reader[RecordT]):
             return before
         if edited is not None and changed:
             events = (*events, edited(record_id=before.id, fields=tuple(changed)))
+        self._ours(before)
         self._require("save", before.id)
         stamps = {
             "id": before.id,
-            "tenant": before.tenant,
+            "tenant": unit.tenant,
             "version": before.version + 1,
             "created_at": before.created_at,
             "created_by": before.created_by,
@@ -132,6 +133,7 @@ class Repository(Reader[RecordT]):
         """
         unit = self.unit
         unit.reading()
+        self._ours(record)
         self._hooks.removing(unit, record)
         self._require("remove", record.id)
         held = {name: [value, None] for name, (_, value) in self.schema.filled(record).items()}
@@ -259,6 +261,11 @@ class Repository(Reader[RecordT]):
             data=to_plain(event),
             due_at=now,
         )
+
+    def _ours(self, record: RecordT) -> None:
+        """Refuses a record that was read for another tenant: it may share its id and version with one of ours."""
+        if record.tenant != self.unit.tenant:
+            raise InvalidValue(self.schema.name, "tenant", record.tenant, f"a record of {self.unit.tenant}")
 
     def _require(self, action: Action, id: Id) -> None:
         """Refuses what the member may not do to the record *id*, as the store has it now."""

@@ -117,6 +117,8 @@ class Store(Protocol):
         Does all of *writes*, in order, or raises; one round trip where the engine can.
 
         Several records of a kind go by the fastest way in. Each record's ``tenant`` is this store's tenant.
+        Of no writes it only begins the transaction: where one writer has to wait for another (no `concurrent_writers`),
+        it waits here, and nobody else commits between what is then read and what is then written.
         """
 
     def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:

@@ -7,6 +7,7 @@ goes through `repository`, which adds the change-log entry and the events to the
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import TYPE_CHECKING
@@ -61,7 +62,9 @@ class UnitOfWork:
         owned: Whether the transaction is ours to commit; otherwise it is the host's.
     """
 
-    def __init__(self, kit: Kit, store: Store, *, member: Id, owned: bool) -> None:
+    def __init__(
+        self, kit: Kit, store: Store, *, member: Id, owned: bool, outer: UnitOfWork | None = None
+    ) -> None:
         self.kit = kit
         self.store = store
         self.member = member
@@ -70,7 +73,10 @@ class UnitOfWork:
         self.policy = kit.policy
         self.context = Context(kit.clock(), kit.policy.zone)
         #: The outbox rows written here that a plugin waits for; told after our own commit, by `outbox` after a host's.
-        self.told: list[Id] = []
+        self.told: list[Id] = outer.told if outer is not None else []
+        #: Running numbers taken in this very transaction, by series; see `numbers`.
+        self.blocks: dict[str, deque[range]] = outer.blocks if outer is not None else {}
+        self._outer = outer
         self._ended: str | None = None
         self._repositories: dict[type[Record], Repository[Record]] = {}
 
@@ -124,6 +130,8 @@ class UnitOfWork:
     def fail(self) -> None:
         """Ends this unit of work without a commit: something in it went wrong after it had begun to write."""
         self._ended = "a write failed"
+        if self._outer is not None:
+            self._outer.fail()
 
     def after_commit(self, effect: Callable[[], None]) -> None:
         """Runs *effect* once everything here is safely committed, by us or by the host; never after a rollback."""

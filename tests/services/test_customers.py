@@ -1,0 +1,208 @@
+"""Customers and contacts: creating, editing, tagging, sharing, removing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from salescrm import (
+    Crm,
+    Customer,
+    Duplicate,
+    F,
+    Id,
+    InvalidValue,
+    Money,
+    NotFound,
+    StaleWrite,
+    StateRefused,
+    UnknownField,
+    Work,
+)
+from salescrm.testing import Clock
+
+
+def test_a_new_customer_is_numbered_by_the_day_in_the_policys_zone(crm: Crm, clock: Clock) -> None:
+    clock.set(clock().replace(hour=16, minute=0))  # midnight in Shanghai: the 16th has begun there
+    with crm.begin(by="li") as work:
+        numbers = [work.customers.create(name=name).number for name in ("甲", "乙")]
+
+    assert ["C20260316001", "C20260316002"] == numbers
+
+
+def test_contacts_come_with_it_and_the_first_is_primary(work: Work) -> None:
+    customer = work.customers.create(
+        name="云帆科技",
+        contacts=[{"name": "王芳", "mobile": "138 1234 5678"}, {"name": "李强", "mobile": "13912345678"}],
+    )
+
+    contacts = {one.name: one for one in work.customers.contacts(customer)}
+    assert ("+8613812345678", True) == (contacts["王芳"].mobile, contacts["王芳"].primary)
+    assert ("+8613912345678", False) == (contacts["李强"].mobile, contacts["李强"].primary)
+
+
+def test_another_primary_contact_takes_over(work: Work) -> None:
+    customer = work.customers.create(name="云帆科技", contacts=[{"name": "王芳", "mobile": "13812345678"}])
+
+    new = work.contacts.create(customer_id=customer.id, name="李强", mobile="13912345678", primary=True)
+
+    assert [new.id] == [one.id for one in work.customers.contacts(customer) if one.primary]
+
+
+@pytest.mark.parametrize(
+    "fields, field",
+    [
+        ({"name": " "}, "name"),
+        ({"name": "甲" * 300}, "name"),
+        ({"name": "甲\x00"}, "name"),
+        ({"name": "甲\ud800"}, "name"),
+        ({"name": "甲", "kind": "dog"}, "kind"),
+        ({"name": "甲", "credit_code": "91330106MA2KJ0000X"}, "credit_code"),
+        ({"name": "甲", "annual_revenue": 5.5}, "annual_revenue"),
+        ({"name": "甲", "tags": ["a", 1]}, "tags"),
+        ({"name": "甲", "extra": {"undeclared": 1}}, "extra.undeclared"),
+        ({"name": "甲", "parent_id": "nobody"}, "parent_id"),
+        ({"name": {"$ne": None}}, "name"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_named_and_nothing_is_written(
+    crm: Crm, fields: dict[str, object], field: str
+) -> None:
+    with pytest.raises(InvalidValue) as refusal, crm.begin(by="li") as work:
+        work.customers.create(**fields)  # type: ignore[arg-type]  # what a careless host may pass
+
+    assert field == refusal.value.field
+    with crm.begin(by="li") as work:
+        assert 0 == work.customers.count()
+
+
+def test_an_unknown_field_offers_the_nearest(work: Work) -> None:
+    with pytest.raises(UnknownField) as refusal:
+        work.customers.create(name="甲", industri="x")  # type: ignore[call-arg]  # the typo under test
+
+    assert "industry" in refusal.value.near
+
+
+def test_computed_facts_are_not_given_by_hand(work: Work) -> None:
+    with pytest.raises(UnknownField):
+        work.customers.create(name="甲", follow_up_count=5)  # type: ignore[call-arg]  # what may not be given
+
+
+def test_an_edit_is_logged_with_old_and_new(work: Work) -> None:
+    customer = work.customers.create(name="甲", level="B")
+
+    work.customers.edit(customer, level="A", annual_revenue=Money.of("1000", "CNY"))
+
+    entry = work.history.of(customer)[-1]
+    assert ("saved", 2, "li") == (entry.kind, entry.record_version, entry.created_by)
+    assert {
+        "level": ["B", "A"],
+        "annual_revenue": [None, 100000],
+        "annual_revenue_currency": [None, "CNY"],
+    } == entry.changes
+
+
+def test_an_edit_that_changes_nothing_writes_nothing(work: Work) -> None:
+    customer = work.customers.create(name="甲", level="B")
+
+    assert customer is work.customers.edit(customer, level="B")
+    assert 1 == len(work.history.of(customer))
+
+
+def test_an_edit_of_what_somebody_saved_meanwhile_is_stale(crm: Crm) -> None:
+    with crm.begin(by="li") as work:
+        read = work.customers.create(name="甲")
+    with crm.begin(by="wang") as other:
+        other.customers.edit(read.id, level="A")
+
+    with pytest.raises(StaleWrite) as refusal, crm.begin(by="li") as work:
+        work.customers.edit(read, level="C")
+
+    assert (read.id, 1) == (refusal.value.id, refusal.value.expected_version)
+
+
+def test_a_taken_number_is_a_duplicate(crm: Crm) -> None:
+    with crm.begin(by="li") as work:
+        work.customers.create(name="甲", number="X1")
+
+    with pytest.raises(Duplicate) as refusal, crm.begin(by="li") as work:
+        work.customers.create(name="乙", number="X1")
+
+    assert ("number",) == refusal.value.key
+
+
+def test_neither_id_nor_number_can_be_edited(work: Work) -> None:
+    customer = work.customers.create(name="甲")
+
+    with pytest.raises(InvalidValue):
+        work.customers.edit(customer, number="X9")
+
+
+def test_tags_are_kept_once_in_their_order(work: Work) -> None:
+    customer = work.customers.create(name="甲", tags=["高意向"])
+
+    tagged = work.customers.tag(customer, "展会", "高意向")
+
+    assert ("高意向", "展会") == tagged.tags
+    assert ("展会",) == work.customers.untag(tagged, "高意向").tags
+    assert 1 == work.customers.count(F.tags.has("展会"))
+
+
+def test_sharing_ends_when_said_and_never_began_in_the_past(work: Work) -> None:
+    customer = work.customers.create(name="甲")
+
+    shared = work.customers.share(customer, Id("wang"), access="write", until=work.now() + timedelta(days=3))
+
+    assert [("wang", "write")] == [(one.member_id, one.access) for one in shared.collaborators]
+    assert () == work.customers.unshare(shared, Id("wang")).collaborators
+    with pytest.raises(InvalidValue):
+        work.customers.share(customer.id, Id("wang"), until=work.now())
+
+
+def test_owning_is_dated(work: Work, clock: Clock) -> None:
+    customer = work.customers.create(name="甲")
+    assert customer.owned_since is None
+
+    assert clock() == work.customers.edit(customer, owner_id="li").owned_since
+
+
+def test_a_removed_customer_takes_its_contacts_and_leaves_its_history(work: Work) -> None:
+    customer = work.customers.create(name="甲", contacts=[{"name": "王芳", "mobile": "13812345678"}])
+
+    work.customers.remove(customer)
+
+    assert work.customers.peek(customer.id) is None
+    assert 0 == work.contacts.count()
+    gone = work.history.of(customer)[-1]
+    assert ("removed", ["甲", None]) == (gone.kind, gone.changes["name"])
+    with pytest.raises(NotFound):
+        work.customers.get(customer.id)
+
+
+def test_a_customer_with_deals_can_not_be_removed(work: Work) -> None:
+    customer = work.customers.create(name="甲")
+    work.opportunities.create(name="deal", customer_id=customer.id)
+
+    with pytest.raises(StateRefused):
+        work.customers.remove(customer)
+
+
+def test_bulk_creation_numbers_logs_and_tells_like_single_ones(work: Work) -> None:
+    many = work.customers.create_many(Customer(name=f"客户{n}", owner_id=Id("li")) for n in range(120))
+
+    assert 120 == many == work.customers.count()
+    last = work.customers.find(order=[-F.number], limit=1)[0]
+    assert "C20260315120" == last.number
+    assert [("added", 1)] == [(entry.kind, entry.record_version) for entry in work.history.of(last)]
+    assert 120 == len(work.history.events(F.name == "CustomerCreated", limit=500))
+    assert last.owned_since == work.now()
+
+
+def test_a_mobile_number_is_wanted_unless_the_policy_says_otherwise(work: Work) -> None:
+    customer = work.customers.create(name="甲")
+
+    with pytest.raises(InvalidValue) as refusal:
+        work.contacts.create(customer_id=customer.id, name="王芳")
+
+    assert "mobile" == refusal.value.field
