@@ -1,0 +1,71 @@
+"""What the tables of reports say, in both languages; names of stages and choices come from the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from salescrm.labels import Label, Language
+from salescrm.reports.figures import Period
+from salescrm.values import Moment
+
+__all__ = ["WORDS", "period_note"]
+
+WORDS: Final[Mapping[str, Label]] = MappingProxyType(
+    {
+        "funnel": Label("Sales funnel", "销售漏斗"),
+        "performance": Label("Performance", "业绩"),
+        "stage": Label("Stage", "阶段"),
+        "count": Label("There now", "当前数量"),
+        "amount": Label("Amount", "金额"),
+        "reached": Label("Reached", "到达数"),
+        "to_next": Label("→ next", "→ 下一阶段"),
+        "to_won": Label("→ won", "→ 成交"),
+        "ended": Label(
+            "{total} deals: {open} open, {won} won, {lost} lost · won of closed {closed}, won of all {all}",
+            "共 {total} 个商机：进行中 {open}，赢单 {won}，输单 {lost} · 赢单率（占已结束）{closed}，（占全部）{all}",
+        ),
+        "cycle": Label(
+            "From opening to winning: {mean} days on average, {median} in the median",
+            "成交周期：平均 {mean} 天，中位数 {median} 天",
+        ),
+        "total": Label("Deals", "商机数"),
+        "open": Label("Open", "进行中"),
+        "won": Label("Won", "赢单"),
+        "lost": Label("Lost", "输单"),
+        "of_closed": Label("Won of closed", "赢单率（已结束）"),
+        "of_all": Label("Won of all", "赢单率（全部）"),
+        "revenue": Label("Revenue", "成交金额"),
+        "mean": Label("Days, mean", "周期均值（天）"),
+        "median": Label("Days, median", "周期中位（天）"),
+        "owner": Label("Owner", "负责人"),
+        "manager": Label("Manager", "主管"),
+        "team": Label("Team", "团队"),
+        "product": Label("Product", "产品"),
+        "industry": Label("Industry", "行业"),
+        "close_quarter": Label("Closed in", "结束季度"),
+        "all_deals": Label("All deals", "全部商机"),
+        "opened_in": Label("Deals opened {days}", "{days} 创建的商机"),
+        "closed_in": Label("Deals closed {days}", "{days} 结束的商机"),
+        "as_of": Label("as of {at} ({zone})", "截至 {at}（{zone}）"),
+    }
+)
+
+
+def period_note(period: Period, as_of: Moment, time_zone: str, lang: Language) -> str:
+    """Which deals are counted, as of when, in which time zone."""
+    at = as_of.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M")
+    asked = WORDS["as_of"].text(lang).format(at=at, zone=time_zone)
+    if period.since is None and period.until is None:
+        deals = WORDS["all_deals"].text(lang)
+    else:
+        name = "opened_in" if period.counted_by == "opened_at" else "closed_in"
+        deals = WORDS[name].text(lang).format(days=f"{_day(period.since)} – {_day(period.until)}")
+    return f"{deals} · {asked}"
+
+
+def _day(on: date | None) -> str:
+    return "…" if on is None else on.isoformat()
