@@ -101,14 +101,12 @@ class AsyncCrm:
 
 def connect(engine: object, **options: Any) -> AsyncCrm:
     """
-    An AsyncCrm over *engine*: ``sqlite+aiosqlite:///crm.db``, ``postgresql+psycopg://…``, ``mysql+asyncmy://…``,
-    ``mongodb://…``, ``memory://``, a SQLAlchemy AsyncEngine, or a PyMongo AsyncMongoClient.
+    An AsyncCrm over *engine*: the same addresses as `salescrm.connect` takes, a SQLAlchemy AsyncEngine, or a PyMongo
+    AsyncMongoClient. An address is opened with aiosqlite, psycopg's async side, asyncmy, or AsyncMongoClient.
 
     The options are those of `salescrm.connect`.
     """
-    from salescrm.connecting import for_asyncio
-
-    return AsyncCrm(crm=crm.connect(for_asyncio(engine), sleep=_sleep, **options))
+    return AsyncCrm(crm=crm.connect(engine, asynchronous=True, sleep=_sleep, **options))
 
 
 def _sleep(seconds: float) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from salescrm.errors import Misconfigured
 
@@ -11,13 +12,29 @@ if TYPE_CHECKING:
     from salescrm.schema import Schema
     from salescrm.storage import Backend
 
-__all__ = ["backend_for", "for_asyncio"]
+__all__ = ["backend_for"]
 
-_ADDRESSES = "memory://, sqlite:///file.db, postgresql+psycopg://…, mysql+pymysql://…, mongodb://…"
+_ASYNC_DRIVERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sqlite": "sqlite+aiosqlite",
+        "postgresql": "postgresql+psycopg_async",
+        "postgresql+psycopg": "postgresql+psycopg_async",
+        "mysql": "mysql+asyncmy",
+        "mysql+pymysql": "mysql+asyncmy",
+        "mariadb": "mariadb+asyncmy",
+        "mariadb+pymysql": "mariadb+asyncmy",
+    }
+)
+_ADDRESSES: Final = "memory://, sqlite:///file.db, postgresql+psycopg://…, mysql+pymysql://…, mongodb://…"
 
 
-def backend_for(engine: object, schemas: Sequence[Schema], options: Mapping[str, Any]) -> Backend:
-    """The backend for *engine*: an address, a SQLAlchemy engine, a PyMongo client, or a ready Backend.
+def backend_for(
+    engine: object, schemas: Sequence[Schema], options: Mapping[str, Any], *, asynchronous: bool = False
+) -> Backend:
+    """
+    The backend for *engine*: an address, a SQLAlchemy engine, a PyMongo client, or a ready Backend.
+
+    *asynchronous*: an address is opened with the driver that can be awaited.
 
     Raises:
         Misconfigured: Nothing serves this, or a package is missing.
@@ -32,11 +49,13 @@ def backend_for(engine: object, schemas: Sequence[Schema], options: Mapping[str,
             case "mongo":
                 from salescrm.backends.mongo import MongoBackend
 
-                return MongoBackend(engine, schemas, **options)  # type: ignore[arg-type]  # as _family has seen
+                return MongoBackend(cast(Any, engine), schemas, asynchronous=asynchronous, **options)
             case "sql":
                 from salescrm.backends.sql import SqlBackend
 
-                return SqlBackend(engine, schemas, **options)  # type: ignore[arg-type]  # as _family has seen
+                if asynchronous and isinstance(engine, str):
+                    engine = _awaitable(engine)
+                return SqlBackend(cast(Any, engine), schemas, **options)
             case _:
                 return cast("Backend", engine)
     except ImportError as missing:
@@ -67,24 +86,7 @@ def _family(engine: object) -> str:
     raise Misconfigured(f"no backend serves a {type(engine).__name__}", f"use one of {_ADDRESSES}")
 
 
-def for_asyncio(engine: object) -> object:
-    """*engine* as the backends take it under asyncio: an address becomes an async engine or client.
-
-    Raises:
-        Misconfigured: The address names a driver that can't be awaited, or a package is missing.
-    """
-    if not isinstance(engine, str):
-        return engine
-    family = _family(engine)
-    try:
-        if family == "sql":
-            from salescrm.backends.sql import async_engine
-
-            return async_engine(engine)
-        if family == "mongo":
-            from salescrm.backends.mongo import async_client
-
-            return async_client(engine)
-    except ImportError as missing:
-        raise Misconfigured(f"the package {missing.name} is missing", "install salescrm[async]") from missing
-    return engine
+def _awaitable(address: str) -> str:
+    """A SQL *address* with the driver that can be awaited, where it names none or the plain one."""
+    scheme, rest = address.split(":", 1)
+    return f"{_ASYNC_DRIVERS.get(scheme, scheme)}:{rest}"

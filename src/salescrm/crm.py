@@ -248,6 +248,7 @@ def connect(
     random: Callable[[], float] = random.random,
     sleep: Callable[[float], None] = time.sleep,
     cursor_key: bytes = b"salescrm",
+    asynchronous: bool = False,
     **options: Any,
 ) -> Crm:
     """
@@ -267,6 +268,7 @@ def connect(
         random: A number from 0 up to 1, for pauses between tries.
         sleep: Waits that many seconds.
         cursor_key: Signs page cursors; the same in every process of a host that hands them to strangers.
+        asynchronous: Opens an address with the driver that can be awaited; `salescrm.aio.connect` says it.
         options: For the backend: ``database=`` (MongoDB), ``table_prefix=`` and ``schema=`` (SQL).
 
     Raises:
@@ -280,7 +282,7 @@ def connect(
     if entry_points:
         hooks.load_entry_points()
     kit = Kit(
-        backend=backend_for(engine, tuple(schemas.values()), options),
+        backend=backend_for(engine, tuple(schemas.values()), options, asynchronous=asynchronous),
         schemas=schemas,
         by_record={schema.record: schema for schema in schemas.values()},
         checker=Checker(schemas, Cursors(cursor_key)),

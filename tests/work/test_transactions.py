@@ -149,9 +149,8 @@ def test_a_joined_work_is_part_of_the_one_it_joined(crm: Crm) -> None:
         raise RuntimeError
     assert (0, 0, 0) == crm.run(everything, by="li")
 
-    with crm.begin(by="li") as work:
-        with crm.join(work, by="wang") as inner:
-            made = inner.customers.create(name="甲")
+    with crm.begin(by="li") as work, crm.join(work, by="wang") as inner:
+        made = inner.customers.create(name="甲")
     assert "wang" == crm.run(lambda work: work.customers.get(made.id), by="li").created_by
 
 
