@@ -19,8 +19,14 @@ class Top:
     def __lt__(self, other: object) -> bool:
         return False
 
+    def __le__(self, other: object) -> bool:
+        return self is other
+
     def __gt__(self, other: object) -> bool:
         return self is not other
+
+    def __ge__(self, other: object) -> bool:
+        return True
 
 
 TOP: Final = Top()
@@ -40,7 +46,7 @@ class Ordered:
     def _fill(self, entries: list[Entry]) -> None:
         self._size = len(entries)
         self._chunks = [entries[at : at + _CHUNK] for at in range(0, len(entries), _CHUNK)]
-        #: The last entry of each chunk: where to look for a chunk.
+        #: Where to look for a chunk: its last entry, or one behind that and before the next chunk.
         self._lasts = [chunk[-1] for chunk in self._chunks]
 
     def __len__(self) -> int:
@@ -87,8 +93,6 @@ class Ordered:
         del chunk[bisect_left(chunk, entry)]
         if not chunk:
             del self._chunks[at], self._lasts[at]
-        else:
-            self._lasts[at] = chunk[-1]
 
     def parts(self, low: Entry, high: Entry, *, descending: bool) -> Iterator[list[Entry]]:
         """The entries from *low* up to but not including *high*, in order, in lists."""

@@ -124,7 +124,7 @@ def _walk(
             if score <= most:
                 continue
             most = score
-            after = _after(parts, kept) if in_order and len(kept) == len(order) else None
+            after = _after(parts, kept) if in_order else None
             done = [part for _, part in (*bound, *narrow)] + ([after] if after else [])
             best = Walk(
                 columns=index.columns,

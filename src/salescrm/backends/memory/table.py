@@ -71,11 +71,10 @@ class Table:
         self.records[id] = record
         for holders, key in zip(self.holders, self.unique, strict=True):
             was, now = key(old), key(record)
-            # A key may have gone to another record a moment ago.
-            if was != now and holders.get(was) == id:
-                del holders[was]
-            if now is not None:
-                holders[now] = id
+            if was != now:
+                holders.pop(was, None)
+                if now is not None:
+                    holders[now] = id
         for key, entries in self._indexes.values():
             was, now = key(old), key(record)
             if was != now:
@@ -94,9 +93,7 @@ class Table:
         """Without the record *id*, which is there."""
         old = self.records.pop(id)
         for holders, key in zip(self.holders, self.unique, strict=True):
-            held = key(old)
-            if holders.get(held) == id:
-                del holders[held]
+            holders.pop(key(old), None)
         for key, entries in self._indexes.values():
             entries.remove(key(old))
 
@@ -199,6 +196,7 @@ class Overlay(Table):
                     self.base.put(self.records[id])
                 else:
                     self.base.remove(id)
+            # Keys that went from hand to hand may be noted wrongly by now; what is added last sets them right.
             fresh = {id: record for id, record in self.records.items() if id not in self.hidden}
         self.base.add(fresh, self.holders)
 

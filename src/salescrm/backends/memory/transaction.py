@@ -103,7 +103,7 @@ class Transaction:
 
     def fail(self) -> None:
         """After a write that raised: nothing but a rollback is allowed."""
-        self._ended = "a failed write"
+        self._ended = "a write failed"
 
     def commit(self) -> None:
         """
@@ -120,14 +120,14 @@ class Transaction:
                         for overlay in overlays.values():
                             overlay.apply()
         finally:
-            self._end("commit")
+            self._end("it was committed")
         for effect in self.effects:
             effect()
 
     def rollback(self) -> None:
         """What was written is gone; nothing to do after the end."""
         if self._ended is None or self._writing:
-            self._end("rollback")
+            self._end("it was rolled back")
 
     def _end(self, how: str) -> None:
         self._ended = how
