@@ -108,6 +108,9 @@ class SqlBackend:
         return self._store(channel, tenant)
 
     def _store(self, channel: Channel, tenant: str) -> SqlStore:
+        if self._flavor.name == "mysql" and self.engine.dialect.server_version_info is None:
+            # Whether this is MySQL or MariaDB, whose collations differ, shows at the first connection.
+            channel.guard(lambda: self.engine.connect().close())
         return SqlStore(channel, self._statements, self._writing, tenant)
 
     def migrate(self) -> None:

@@ -93,6 +93,8 @@ class Compilation:
     flavor: Flavor
     tables: Mapping[str, sa.Table]
     schema: Schema
+    #: Whether sums may pass 64 bits.
+    big_sums: bool = False
     #: By the name of a bound parameter: the slot, and what makes the parameter of its value.
     slots: dict[str, tuple[int, Converter | None]] = attrs.field(factory=dict)
     _joins: dict[str, tuple[Follow, FromClause]] = attrs.field(factory=dict)
@@ -282,12 +284,15 @@ class Compilation:
                         return _number(counted)
                     case "distinct":
                         return _number(sa.func.count(value.expression.distinct()))
+                    case "sum" if self.big_sums:
+                        expression, out_of = self.flavor.big_sum(value.expression)
+                        return attrs.evolve(_number(expression), out=out_of)
                     case "sum":
                         return _number(sa.func.sum(value.expression))
                     case "min" | "max":
                         aggregate = sa.func.min if kind == "min" else sa.func.max
                         comparable = self.flavor.comparable(value.expression, value.kind)
-                        out = bool if value.kind is Kind.FLAG else value.out
+                        out: Converter | None = bool if value.kind is Kind.FLAG else value.out
                         return attrs.evolve(value, expression=aggregate(comparable), nullable=True, out=out)
                     case _:
                         assert_never(kind)

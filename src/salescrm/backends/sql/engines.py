@@ -14,7 +14,6 @@ from salescrm.backends.sql.flavor import Flavor
 from salescrm.backends.sql.mysql import MysqlFlavor
 from salescrm.backends.sql.postgresql import PostgresFlavor
 from salescrm.backends.sql.sqlite import SqliteFlavor
-from salescrm.backends.sql.types import binary_collation
 from salescrm.errors import Misconfigured
 
 __all__ = ["HostLender", "OwnLender", "compiling_dialect", "flavor_of", "own_engine"]
@@ -94,8 +93,8 @@ def flavor_of(dialect: sa.Dialect) -> Flavor:
     flavors: dict[str, Callable[[], Flavor]] = {
         "sqlite": SqliteFlavor,
         "postgresql": PostgresFlavor,
-        "mysql": lambda: MysqlFlavor(binary_collation(dialect)),
-        "mariadb": lambda: MysqlFlavor(binary_collation(dialect)),
+        "mysql": lambda: MysqlFlavor(dialect),
+        "mariadb": lambda: MysqlFlavor(dialect),
     }
     if dialect.name not in flavors:
         raise Misconfigured(f"no SQL is known for {dialect.name}", f"use one of {', '.join(flavors)}")

@@ -74,6 +74,10 @@ class Flavor(ABC):
         """*value* as ``min`` and ``max`` take it."""
         return value
 
+    def big_sum(self, value: Expression) -> tuple[Expression, Converter]:
+        """The sum of whole numbers, exact however big, and what makes the number of it; slower than ``sum``."""
+        return sa.func.sum(value), int
+
     # Errors.
 
     @abstractmethod

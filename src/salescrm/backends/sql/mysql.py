@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,11 +12,18 @@ from sqlalchemy.types import TypeEngine
 from salescrm.backends.sql import codecs
 from salescrm.backends.sql.errors import Outdated, Taken
 from salescrm.backends.sql.flavor import Converter, Expression, Flavor, MakeBind
+from salescrm.backends.sql.types import DayType, MomentType, binary_collation
 from salescrm.errors import Transient
 from salescrm.kinds import Kind
 
 __all__ = ["MysqlFlavor"]
 
+_NEVER_STORED: Final[Mapping[type, Any]] = {
+    sa.BigInteger: 2**62,
+    sa.Boolean: 2,
+    MomentType: datetime(9999, 12, 31),  # noqa: DTZ001  # as DATETIME holds it
+    DayType: date(9999, 12, 31),
+}
 _JSON_TYPES: Final = {Kind.WHOLE: "INTEGER", Kind.FLAG: "BOOLEAN"}
 #: Lock wait timeout, deadlock, "record has changed since last read" (MariaDB), too many connections, query interrupted
 #: by shutdown.
@@ -35,8 +44,8 @@ class MysqlFlavor(Flavor):
     read = codecs.MYSQL_READ
     paramstyle = "format"
 
-    def __init__(self, collation: str) -> None:
-        self._collation = collation
+    def __init__(self, dialect: sa.Dialect) -> None:
+        self._dialect = dialect
 
     def shown(self, column: sa.Column[Any], kind: Kind) -> Expression:
         return column
@@ -46,8 +55,11 @@ class MysqlFlavor(Flavor):
     ) -> Expression:
         def as_tuple(values: tuple[Any, ...]) -> tuple[Any, ...]:
             if not values:
-                return (None,)  # equal to nothing
+                return (nothing,)
             return tuple(values) if convert is None else tuple(convert(one) for one in values)
+
+        # No list may be empty, and a null in one would make NOT IN null: so a value that is never stored.
+        nothing = _NEVER_STORED.get(type(type_), "\0")
 
         # Both drivers write a tuple out as a list in parentheses.
         return value.op("IN", is_comparison=True)(bind(sa.types.NullType(), as_tuple))
@@ -67,7 +79,7 @@ class MysqlFlavor(Flavor):
     def custom(self, column: Expression, key: str, kind: Kind) -> Expression:
         found = sa.func.json_extract(column, sa.literal_column(f"'$.\"{key}\"'"))
         text = sa.func.json_unquote(found, type_=sa.Text())
-        value: Expression = sa.collate(text, self._collation)
+        value: Expression = sa.collate(text, binary_collation(self._dialect))
         if kind is Kind.WHOLE:
             value = sa.cast(text, sa.BigInteger)
         elif kind is Kind.FLAG:

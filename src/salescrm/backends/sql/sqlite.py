@@ -61,6 +61,12 @@ class SqliteFlavor(Flavor):
             *((found == sa.literal_column(f"'{name}'"), value) for name in _JSON_TYPES.get(kind, ("text",)))
         )
 
+    def big_sum(self, value: Expression) -> tuple[Expression, Converter]:
+        # SQLite's own sum ends in an error beyond 64 bits; those of the halves stay far below.
+        high = sa.func.sum(value.op(">>")(sa.literal_column("32")))
+        low = sa.func.sum(value.op("&")(sa.literal_column("4294967295")))
+        return high.op("||")(sa.literal_column("' '")).op("||")(low), _halves
+
     def fault(self, error: Exception) -> Exception | None:
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:
@@ -85,6 +91,11 @@ class SqliteFlavor(Flavor):
 
     def is_lost(self, error: Exception) -> bool:
         return False
+
+
+def _halves(text: str) -> int:
+    high, low = text.split()
+    return (int(high) << 32) + int(low)
 
 
 def _elements(texts: Expression) -> sa.TableValuedAlias:

@@ -53,7 +53,9 @@ class Statements:
         self._dialect = dialect
         # A plan lives as long as the checker keeps it, and so does its statement.
         self._plans: WeakKeyDictionary[FindPlan | TallyPlan, Statement] = WeakKeyDictionary()
-        self._changes: WeakKeyDictionary[FindPlan, dict[tuple[Any, ...], Statement]] = WeakKeyDictionary()
+        self._variants: WeakKeyDictionary[FindPlan | TallyPlan, dict[tuple[Any, ...], Statement]] = (
+            WeakKeyDictionary()
+        )
         self._gets: dict[Schema, Statement] = {}
         self._readers: dict[Schema, Read] = {}
 
@@ -76,8 +78,10 @@ class Statements:
             found = self._plans[plan] = self._find(plan)
         return found
 
-    def tally(self, plan: TallyPlan) -> Statement:
-        """The plan's groups."""
+    def tally(self, plan: TallyPlan, *, big_sums: bool = False) -> Statement:
+        """The plan's groups; with *big_sums* its sums may pass 64 bits."""
+        if big_sums:
+            return self._of_plan(plan, ("big",), lambda: self._tally(plan, big_sums=True))
         found = self._plans.get(plan)
         if found is None:
             found = self._plans[plan] = self._tally(plan)
@@ -95,8 +99,10 @@ class Statements:
         """Sets the columns *names* in the plan's records and gives them as they were: one statement."""
         return self._of_plan(plan, (skip_locked, names), lambda: self._change(plan, names, skip_locked))
 
-    def _of_plan(self, plan: FindPlan, key: tuple[Any, ...], make: Callable[[], Statement]) -> Statement:
-        kept = self._changes.setdefault(plan, {})
+    def _of_plan(
+        self, plan: FindPlan | TallyPlan, key: tuple[Any, ...], make: Callable[[], Statement]
+    ) -> Statement:
+        kept = self._variants.setdefault(plan, {})
         found = kept.get(key)
         if found is None:
             found = kept[key] = make()
@@ -164,8 +170,9 @@ class Statements:
             return ordered.nulls_last() if key.descending else ordered.nulls_first()
         return ordered
 
-    def _tally(self, plan: TallyPlan) -> Statement:
+    def _tally(self, plan: TallyPlan, *, big_sums: bool = False) -> Statement:
         made = self.making(plan.schema)
+        made.big_sums = big_sums
         values = [made.key(key) for key in plan.keys] + [made.number(number) for number in plan.numbers]
         where = made.holds(plan.where)
         query = sa.select(*[value.expression.label(f"v{n}") for n, value in enumerate(values)])
