@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -18,6 +19,7 @@ from pymongo.errors import ConfigurationError, OperationFailure
 from salescrm.backends.mongo.driver import Client, Driver
 from salescrm.backends.mongo.errors import translated
 from salescrm.backends.mongo.store import MongoStore
+from salescrm.backends.mongo.transaction import Transaction
 from salescrm.errors import Duplicate, Misconfigured, SchemaOutdated, StoreError
 from salescrm.kinds import Kind
 from salescrm.schema import Index, Schema
@@ -43,6 +45,7 @@ class MongoBackend:
         database: Its name; else the URL's default database, else ``salescrm``.
         prefix: Put before the name of every collection.
         asynchronous: For a URL: open an async client.
+        random: A number from 0 up to 1, for those who race to choose different records.
 
     Raises:
         Misconfigured: The driver does not take the URL.
@@ -56,7 +59,9 @@ class MongoBackend:
         database: str | None = None,
         prefix: str = "",
         asynchronous: bool = False,
+        random: Callable[[], float] = random.random,
     ) -> None:
+        self._random = random
         self._owned = isinstance(client_or_url, str)
         self._schemas = tuple(schemas)
         client = _client(client_or_url, asynchronous=asynchronous)
@@ -66,9 +71,8 @@ class MongoBackend:
     def capabilities(self) -> Capabilities:
         """What the server can do; the first look asks it."""
         transactions = self._driver.transactions
-        return Capabilities(
-            transactions=transactions, joinable=(self._session.__name__,) if transactions else ()
-        )
+        hosts = (self._session.__name__,) if transactions else ()
+        return Capabilities(transactions=transactions, joinable=(*hosts, MongoStore.__name__))
 
     @property
     def _session(self) -> type[Any]:
@@ -76,26 +80,34 @@ class MongoBackend:
 
     def open(self, tenant: str) -> MongoStore:
         """A store in a transaction of its own."""
-        return MongoStore(self._driver, tenant)
+        return MongoStore(Transaction(self._driver), tenant, owned=True, random=self._random)
 
     def join(self, handle: object, tenant: str) -> MongoStore:
         """
-        A store inside the transaction of the host's session *handle*; see `MongoStore.after_commit` on effects.
+        A store inside the transaction of the host's session *handle*, or of another store of this backend.
+
+        On effects that wait for a host's commit see `MongoStore.after_commit`.
 
         Raises:
-            Misconfigured: *handle* is no session of this backend's client, or has no transaction in progress.
+            Misconfigured: *handle* is neither, belongs to another client, or has no transaction in progress.
         """
+        return MongoStore(self._joined(handle), tenant, owned=False, random=self._random)
+
+    def _joined(self, handle: object) -> Transaction:
+        if isinstance(handle, MongoStore):
+            if handle.transaction.driver is not self._driver:
+                raise Misconfigured("the store is another backend's", "join it there")
+            return handle.transaction
         if not isinstance(handle, self._session):
-            raise Misconfigured(
-                f"a {type(handle).__name__} is no transaction on MongoDB", f"pass a {self._session.__name__}"
-            )
+            reason = f"a {type(handle).__name__} is no transaction on MongoDB"
+            raise Misconfigured(reason, f"pass a {self._session.__name__}")
         if handle.client is not self._driver.client:
             raise Misconfigured(
                 "the session is another client's", "connect with the client that the session is of"
             )
         if not handle.in_transaction:
             raise Misconfigured("the session has no transaction", "call session.start_transaction() first")
-        return MongoStore(self._driver, tenant, handle)
+        return Transaction(self._driver, handle)
 
     def migrate(self) -> None:
         """

@@ -8,6 +8,7 @@ are kept flat in one document: that is what a planner looks for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -20,6 +21,7 @@ from salescrm.backends.mongo.expressions import (
     path,
     value,
 )
+from salescrm.kinds import Kind
 from salescrm.plans import (
     After,
     AllOf,
@@ -62,7 +64,7 @@ __all__ = [
 Filter: TypeAlias = dict[str, Any]
 Pipeline: TypeAlias = list[dict[str, Any]]
 
-_OPERATORS: Final = MappingProxyType({"eq": "$eq", "lt": "$lt", "le": "$lte", "gt": "$gt", "ge": "$gte"})
+_OPERATORS: Final = MappingProxyType({"eq": "$eq", "lt": "$lt", "gt": "$gt", "ge": "$gte"})
 
 
 def matching(condition: Condition, values: Sequence[Any]) -> Filter:
@@ -72,6 +74,8 @@ def matching(condition: Condition, values: Sequence[Any]) -> Filter:
             return {} if certain else _nothing()
         case Cmp(source=Ref() as ref, operator="ne", slot=slot):
             return {path(ref): {"$nin": [encode(ref.kind, values[slot]), None]}}
+        case Cmp(source=Ref() as ref, operator="le", slot=slot):
+            return {path(ref): _at_most(ref.kind, encode(ref.kind, values[slot]))}
         case Cmp(source=Ref() as ref, operator=operator, slot=slot):
             # MongoDB compares within one type, so null is neither less nor more.
             return {path(ref): {_OPERATORS[operator]: encode(ref.kind, values[slot])}}
@@ -89,11 +93,7 @@ def matching(condition: Condition, values: Sequence[Any]) -> Filter:
         case AllOf(parts=parts):
             return every(matching(part, values) for part in parts)
         case AnyOf(parts=parts):
-            return (
-                {"$or": [matching(part, values) for part in parts]}
-                if parts
-                else matching(Const(False), values)
-            )
+            return _any([matching(part, values) for part in parts])
         case Negated(part=part):
             return {"$nor": [matching(part, values)]}
         case After():
@@ -112,11 +112,16 @@ def every(filters: Iterable[Filter]) -> Filter:
                 rest += test
             elif name not in merged:
                 merged[name] = test
-            elif not name.startswith("$") and not merged[name].keys() & test.keys():
+            elif _mergeable(name, merged[name]) and not merged[name].keys() & test.keys():
                 merged[name] = merged[name] | test
             else:
                 rest.append({name: test})
     return merged | {"$and": rest} if rest else merged
+
+
+def _mergeable(name: str, test: Any) -> bool:
+    """Whether *test* is operators on a field, not a logical operator's conditions or the plain value of the tenant."""
+    return isinstance(test, dict) and not name.startswith("$")
 
 
 def _any(filters: Sequence[Filter]) -> Filter:
@@ -139,8 +144,26 @@ def _least(after: After, values: Sequence[Any]) -> Filter:
         return {first.column.name: {"$eq": None}} if first.descending else {}
     if not first.descending:
         return {first.column.name: {"$gte": at}}
-    # Null is behind every value, and $lte would not let it through.
-    return {first.column.name: {"$not": {"$gt": at}} if first.column.nullable else {"$lte": at}}
+    # Null is behind every value, and a comparison would not let it through.
+    test = {"$not": {"$gt": at}} if first.column.nullable else _at_most(first.column.kind, at)
+    return {first.column.name: test}
+
+
+def _at_most(kind: Kind, limit: Any) -> Filter:
+    """
+    The test for values up to *limit*, said as below the next one.
+
+    SecantusDB 0.7, which our tests run on, leaves *limit* itself out of an ``$lte`` that a compound index answers.
+    """
+    match kind:
+        case Kind.FLAG:
+            return {"$in": [False, limit]}
+        case Kind.WHOLE:
+            return {"$lt": limit + 1}
+        case Kind.MOMENT:
+            return {"$lt": limit + timedelta(milliseconds=1)}
+        case _:
+            return {"$lt": f"{limit}\0"}
 
 
 def ordering(order: Sequence[SortKey]) -> list[tuple[str, int]]:

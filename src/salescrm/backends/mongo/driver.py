@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from inspect import iscoroutine
 from typing import Any, Final, TypeAlias
 
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from pymongo import AsyncMongoClient, MongoClient
 from pymongo.errors import ExecutionTimeout, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -37,7 +39,6 @@ class Driver:
     def __init__(self, client: Client, database: str, prefix: str) -> None:
         self.client: Any = client
         self._prefix = prefix
-        self._settle: Callable[[Any], Any] = wait if isinstance(client, AsyncMongoClient) else _as_it_is
         # The host's own options must not reach our reads: stale secondaries, other types.
         self._database = self.client.get_database(
             database,
@@ -66,8 +67,8 @@ class Driver:
     def call(self, entity: str, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """What *method* of the driver returns, waited for where it must be; its errors are ours, about *entity*."""
         try:
-            return self._settle(method(*arguments, **options))
-        except PyMongoError as error:
+            return _settled(method(*arguments, **options))
+        except (PyMongoError, BSONError) as error:
             raise translated(error, entity) from error
 
     @cached_property
@@ -96,11 +97,11 @@ class Driver:
         """Commits; asks again, as drivers should, where the answer was lost on the way."""
         for left in reversed(range(_COMMITS)):
             try:
-                self._settle(session.commit_transaction())
+                _settled(session.commit_transaction())
             except PyMongoError as error:
                 unknown = error.has_error_label("UnknownTransactionCommitResult")
                 if not left or not unknown or isinstance(error, ExecutionTimeout):
-                    raise translated(error, "") from error
+                    raise translated(error, "transaction", committing=True) from error
             else:
                 return
 
@@ -109,5 +110,6 @@ class Driver:
         self.call("", session.end_session)
 
 
-def _as_it_is(value: Any) -> Any:
-    return value
+def _settled(value: Any) -> Any:
+    """What the driver gave back, waited for if its client is the async one and it takes waiting; cursors don't."""
+    return wait(value) if iscoroutine(value) else value

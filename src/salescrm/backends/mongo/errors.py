@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bson.errors import BSONError
 from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
@@ -16,14 +17,15 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from salescrm.errors import Conflict, Duplicate, Misconfigured, StoreError, Transient
+from salescrm.errors import CrmError, Duplicate, EngineError, Misconfigured, Transient
 
 __all__ = ["translated"]
 
 _DUPLICATE_KEY: Final = 11000
+_UNKNOWN: Final = "UnknownTransactionCommitResult"
 _TRANSIENT_LABELS: Final = (
     "TransientTransactionError",
-    "UnknownTransactionCommitResult",
+    _UNKNOWN,
     "RetryableWriteError",
 )
 #: Codes of MongoDB's error list that ask for another try even where no label says so.
@@ -57,27 +59,26 @@ _TRANSIENT_CODES: Final = frozenset(
 _REFUSED: Final = frozenset({13, 18})
 
 
-def translated(error: PyMongoError, entity: str) -> StoreError | Conflict:
-    """What of ours *error* is, met while working on records of *entity*."""
+def translated(error: PyMongoError | BSONError, entity: str, *, committing: bool = False) -> CrmError:
+    """What of ours *error* is, met while working on records of *entity*, or while *committing*."""
     if isinstance(error, ConfigurationError):
         return Misconfigured(f"the MongoDB driver refused: {error}", "check the URL and the client's options")
+    if isinstance(error, BSONError):
+        return EngineError(f"MongoDB can't hold this {entity}: {_name(error)}")
     if any(error.has_error_label(label) for label in _TRANSIENT_LABELS):
-        return Transient(_name(error))
+        return Transient(_name(error), committing and error.has_error_label(_UNKNOWN))
     if isinstance(error, ConnectionFailure | WTimeoutError | ExecutionTimeout | CursorNotFound):
-        return Transient(_name(error))
+        return Transient(_name(error), committing)
     if not isinstance(error, OperationFailure):
-        return Misconfigured(f"the MongoDB driver refused: {error}", "see the error that caused this one")
+        return EngineError(_name(error))
     details, code = _first(error)
     if code == _DUPLICATE_KEY:
         return Duplicate(entity, _key(details))
     if code in _TRANSIENT_CODES:
         return Transient(_name(error))
-    hint = (
-        "give the user readWrite on this database"
-        if code in _REFUSED
-        else "see the error that caused this one"
-    )
-    return Misconfigured(f"MongoDB refused: {_name(error)}", hint)
+    if code in _REFUSED:
+        return Misconfigured(f"MongoDB refused: {_name(error)}", "give the user readWrite on this database")
+    return EngineError(_name(error))
 
 
 def _first(error: OperationFailure) -> tuple[Mapping[str, Any], int | None]:
@@ -96,10 +97,7 @@ def _key(details: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple("id" if name == "_id" else name for name in pattern if name != "tenant")
 
 
-def _name(error: PyMongoError) -> str:
-    """What happened, in few words that carry no value of a record."""
-    details = error.details if isinstance(error, OperationFailure) else None
-    code = (
-        f" ({details.get('codeName', error.code)})" if details and isinstance(error, OperationFailure) else ""
-    )
-    return f"{type(error).__name__}{code}"
+def _name(error: Exception) -> str:
+    """What happened, in a word or two that carry no value of a record."""
+    details = (error.details or {}) if isinstance(error, OperationFailure) else {}
+    return f"{type(error).__name__} {details.get('codeName', '')}".rstrip()

@@ -157,7 +157,8 @@ def number(measure: CountIf | Number, values: Sequence[Any]) -> dict[str, Expres
         case "count":
             return {"$sum": {"$cond": [present(source), 1, 0]}}
         case "sum":
-            return {"$sum": source}
+            # Whole numbers of 64 bits would turn into doubles where they no longer fit.
+            return {"$sum": {"$toDecimal": source}}
         case "min":
             return {"$min": source}
         case "max":

@@ -8,7 +8,6 @@ from typing import Any
 from salescrm.backends.mongo.compile import Pipeline, every, followed, hops_of, joins, matching, split
 from salescrm.backends.mongo.documents import decoder
 from salescrm.backends.mongo.expressions import key_of, kind_of, number, present, value
-from salescrm.errors import Misconfigured
 from salescrm.kinds import Kind
 from salescrm.plans import CountIf, Follow, InBucket, Number, Source, TallyPlan, WholeDays
 
@@ -66,12 +65,6 @@ def _number(index: int, one: CountIf | Number) -> Callable[[Mapping[str, Any]], 
     if isinstance(one, CountIf) or one.kind in {"count", "distinct"}:
         return lambda group: int(group[name])
     if one.kind == "sum":
-        return lambda group: _exact(group[name]) if group[f"m{index}"] else None
+        return lambda group: int(group[name].to_decimal()) if group[f"m{index}"] else None
     decode = decoder(kind_of(one.source))
     return lambda group: decode(group[name])
-
-
-def _exact(total: Any) -> int:
-    if isinstance(total, float):
-        raise Misconfigured("a sum passes 64 bits, where MongoDB stops being exact", "ask for smaller groups")
-    return int(total)
