@@ -173,10 +173,10 @@ def test_sixteen_threads_number_without_doubles(crm: Crm) -> None:
     numbers: list[str] = []
 
     def create() -> None:
-        for _ in range(5):
-            numbers.append(
-                crm.run(lambda work: work.customers.create(name="甲"), by="li", attempts=60).number
-            )
+        numbers.extend(
+            crm.run(lambda work: work.customers.create(name="甲"), by="li", attempts=60).number
+            for _ in range(5)
+        )
 
     threads = [threading.Thread(target=create) for _ in range(16)]
     for thread in threads:

@@ -2,7 +2,7 @@
 The closed union of question nodes: what a condition, a page and a table of numbers are made of.
 
 Nodes are inert frozen values over field *names*; `fields.F` is the pleasant way to write them, `plans` checks them
-against a schema, and what they mean is `meaning.matches`.
+against a schema, and what they then mean is told in `meaning`.
 """
 
 from __future__ import annotations
