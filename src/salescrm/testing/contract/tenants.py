@@ -8,7 +8,7 @@ import pytest
 from salescrm.entities import Customer, Opportunity
 from salescrm.errors import StaleWrite
 from salescrm.query import EVERYTHING, F, contains_text, count, total
-from salescrm.testing.contract.base import Contract, Door
+from salescrm.testing.contract.base import Contract, Door, Run
 from salescrm.testing.makers import Maker
 from salescrm.values import Money
 
@@ -19,16 +19,17 @@ class Tenants(Contract):
     """The same ids and numbers in two tenants, asked from either."""
 
     @pytest.fixture
-    def two(self, door: Door, make: Maker) -> tuple[Door, Door]:
+    def two(self, door: Door, make: Maker, salescrm_run: Run) -> tuple[Door, Door]:
         """Two tenants with a customer and a deal each, of the same ids and numbers."""
         other = door.elsewhere()
         customer, deal = make.customer(), make.opportunity()
         for one, name in ((door, "ours"), (other, "theirs")):
-            mine = Customer(id=customer.id, number="N1", name=name, industry=name, version=1)
-            its = make.opportunity(
-                id=deal.id, number="N1", name=name, customer_id=mine.id, amount=Money(1, "CNY")
+            its = {"number": "N1", "name": name}
+            salescrm_run(
+                one.seed,
+                attrs.evolve(customer, industry=name, **its),
+                attrs.evolve(deal, customer_id=customer.id, amount=Money(1, "CNY"), **its),
             )
-            one.seed(mine, its)
         return door, other
 
     def test_reads_stay_apart(self, two: tuple[Door, Door]) -> None:
