@@ -27,18 +27,18 @@ from salescrm.numbers import Numbers
 from salescrm.outbox import deliver
 from salescrm.policy import Policy
 from salescrm.running import repeat
-from salescrm.services.contacts import ContactService
-from salescrm.services.customers import CustomerService
-from salescrm.services.follow_ups import FollowUpService
-from salescrm.services.history import HistoryService
-from salescrm.services.members import MemberService, TeamService
-from salescrm.services.opportunities import OpportunityService
-from salescrm.services.products import ProductService
 from salescrm.unit import Kit, UnitOfWork
 from salescrm.values import Id, IdMaker, Moment, clean_text, moment
 
 if TYPE_CHECKING:
     from salescrm.reports import Reports
+    from salescrm.services.contacts import ContactService
+    from salescrm.services.customers import CustomerService
+    from salescrm.services.follow_ups import FollowUpService
+    from salescrm.services.history import HistoryService
+    from salescrm.services.members import MemberService, TeamService
+    from salescrm.services.opportunities import OpportunityService
+    from salescrm.services.products import ProductService
     from salescrm.storage import Store
 
 __all__ = ["Crm", "Work", "connect"]
@@ -54,47 +54,65 @@ class Work(UnitOfWork):
     """
     One transaction of one member, with a typed attribute per service; a context manager.
 
+    A service is loaded when it is first used: an import of salescrm costs a program that sells nothing little.
+
     An owned one commits on clean exit and rolls back on error; a joined one leaves both to the host.
     """
 
     @cached_property
     def members(self) -> MemberService:
         """Who works here."""
+        from salescrm.services.members import MemberService
+
         return MemberService(self)
 
     @cached_property
     def teams(self) -> TeamService:
         """The tree of teams."""
+        from salescrm.services.members import TeamService
+
         return TeamService(self)
 
     @cached_property
     def customers(self) -> CustomerService:
         """Companies and persons who buy or may buy."""
+        from salescrm.services.customers import CustomerService
+
         return CustomerService(self)
 
     @cached_property
     def contacts(self) -> ContactService:
         """The people one reaches at a customer."""
+        from salescrm.services.contacts import ContactService
+
         return ContactService(self)
 
     @cached_property
     def products(self) -> ProductService:
         """What is sold."""
+        from salescrm.services.products import ProductService
+
         return ProductService(self)
 
     @cached_property
     def opportunities(self) -> OpportunityService:
         """Deals and their stages."""
+        from salescrm.services.opportunities import OpportunityService
+
         return OpportunityService(self)
 
     @cached_property
     def follow_ups(self) -> FollowUpService:
         """What is planned with customers, and what became of it."""
+        from salescrm.services.follow_ups import FollowUpService
+
         return FollowUpService(self)
 
     @cached_property
     def history(self) -> HistoryService:
         """The change log and the events."""
+        from salescrm.services.history import HistoryService
+
         return HistoryService(self)
 
     @cached_property
