@@ -1,8 +1,8 @@
 """
 Letting a record in: every value checked against its field, once, where it enters.
 
-`quick_check` writes out the common case for `codegen.admitter`; `admitter` is the thorough path that names what is wrong
-or cuts a moment that came with microseconds.
+`quick_check` writes out the common case for `codegen.admitter`; `admit_value` is the thorough path that names what is
+wrong or cuts a moment that came with microseconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from salescrm.values import Money, clean_text, day, moment
 if TYPE_CHECKING:
     from salescrm.schema import Schema, SchemaField
 
-__all__ = ["MOST_DECIMAL", "MOST_WHOLE", "admit_value", "admitter", "quick_check"]
+__all__ = ["MOST_DECIMAL", "MOST_WHOLE", "admit_value", "quick_check"]
 
 #: Whole numbers reach this far on every engine and in JSON.
 MOST_WHOLE: Final = 2**53 - 1
@@ -39,8 +39,7 @@ def quick_check(field: SchemaField, names: dict[str, Any]) -> str:
     column = field.columns[0]
     match field.kind:
         case Kind.TEXT | Kind.ID | Kind.REFERENCE:
-            shown = f" and {v}.strip()" if field.required else ""
-            return f"type({v}) is str and len({v}) <= {column.limit} and {v}.isprintable(){shown}"
+            return _text_check(v, column.limit) + (f" and {v}.strip()" if field.required else "")
         case Kind.CHOICE:
             names[f"choices_{field.name}"] = frozenset(column.choices)
             return f"type({v}) is str and {v} in choices_{field.name}"
@@ -60,9 +59,12 @@ def quick_check(field: SchemaField, names: dict[str, Any]) -> str:
             return f"type({v}) is Money"
         case Kind.EMBEDDED:
             names[f"type_{field.name}"] = field.type
-            names[f"empty_{field.name}"] = field.type()
-            return f"{v} == empty_{field.name}"
-        case Kind.TEXTS | Kind.NESTED:
+            parts = [(f"{v}.{part.path[-1]}", part.limit) for part in field.columns]
+            checks = [f"({part} is None or {_text_check(part, limit)})" for part, limit in parts]
+            return " and ".join([f"type({v}) is type_{field.name}", *checks])
+        case Kind.TEXTS:
+            return f"type({v}) is tuple and all([{_text_check('one', column.limit)} for one in {v}])"
+        case Kind.NESTED:
             return f"{v} == ()" if get_args(field.type)[-1:] == (Ellipsis,) else ""
         case Kind.EXTRA:
             return f"type({v}) is Extra and not {v}"
@@ -70,21 +72,9 @@ def quick_check(field: SchemaField, names: dict[str, Any]) -> str:
             return ""
 
 
-def admitter(schema: Schema) -> Callable[[Any], Any]:
-    """A function from a record to the record as it may be stored; raises InvalidValue at the first value that may not."""
-
-    def admit(record: Any) -> Any:
-        if type(record) is not schema.record:
-            raise InvalidValue(schema.name, "record", record, f"a {schema.name}")
-        changes = {}
-        for field in schema.fields.values():
-            value = getattr(record, field.name)
-            admitted = admit_value(schema, field, value)
-            if admitted is not value:
-                changes[field.name] = admitted
-        return schema.evolve(record, changes) if changes else record
-
-    return admit
+def _text_check(text: str, limit: int | None) -> str:
+    """Printable text has no NUL and no lone surrogate; what has a line break is looked at more closely."""
+    return f"type({text}) is str and len({text}) <= {limit or 255} and {text}.isprintable()"
 
 
 def admit_value(schema: Schema, field: SchemaField, value: Any) -> Any:

@@ -303,23 +303,33 @@ _STAMPED: Final = frozenset(
 
 
 def admitter(schema: Schema) -> Callable[[Any], Any]:
-    """A function that lets a record in: the quick checks written out, anything unusual left to `admission`."""
+    """A function that lets a record in: the quick check of each value written out, anything unusual left to `admission`."""
     from salescrm import admission
+    from salescrm.errors import InvalidValue
+
+    def refuse(record: Any) -> Any:
+        raise InvalidValue(schema.name, "record", record, f"a {schema.name}")
+
+    def look(name: str, value: Any, changes: dict[str, Any]) -> None:
+        admitted = admission.admit_value(schema, schema.fields[name], value)
+        if admitted is not value:
+            changes[name] = admitted
 
     names: dict[str, Any] = {
         "datetime": datetime,
         "date": date,
         "UTC": UTC,
         "Extra": Extra,
-        "slow": admission.admitter(schema),
+        "Record": schema.record,
+        "evolve": schema.evolve,
+        "refuse": refuse,
+        "look": look,
     }
-    checks = []
+    source = ["def admit(r):", "    if type(r) is not Record: refuse(r)", "    changes = {}"]
     for field in schema.fields.values():
         check = admission.quick_check(field, names)
         nothing = f"r.{field.name} is None or " if field.nullable else ""
-        checks.append(f"({nothing}{check or 'False'})")
-    checks.append("type(r) is Record")
-    names["Record"] = schema.record
-    conjunction = "\n            and ".join(checks)
-    source = ["def admit(r):", f"    if ({conjunction}):", "        return r", "    return slow(r)"]
+        look_closer = f"look({field.name!r}, r.{field.name}, changes)"
+        source.append(f"    if not ({nothing}{check or 'False'}): {look_closer}")
+    source.append("    return evolve(r, changes) if changes else r")
     return typing.cast(Callable[[Any], Any], _compile("admit", source, names))

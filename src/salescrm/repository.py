@@ -118,7 +118,7 @@ class Repository(Reader[RecordT]):
         }
         admitted = cast(RecordT, self.schema.admit(self.schema.evolve(after, stamps)))
         entry = self._entry("saved", admitted, changed)
-        self._write(Replace(self.schema, admitted, before.version), [entry], events)
+        self._write(Replace(self.schema, admitted, before.version, tuple(changed)), [entry], events)
         self._require("save", before.id)
         if self._hooks.listens_to_records:
             self._hooks.saved(unit, before, admitted)
