@@ -100,7 +100,11 @@ class CrmError(Exception):
     def fact(self, name: str) -> str:
         """One fact as text; names of things stand bare, values from outside are quoted."""
         value = getattr(self, name)
-        return str(value) if name in self.bare else fact(value)
+        if name not in self.bare:
+            return fact(value)
+        # Our own words, but a name from outside may be among them.
+        text = ascii_safe(str(value)[:500])
+        return text if len(text) < 500 else f"{text[:497]}..."
 
     #: Facts that are our own words (entity, field, reason): shown without quotes.
     bare: ClassVar[frozenset[str]] = frozenset(

@@ -83,7 +83,7 @@ def converter() -> cattrs.Converter:
     for kind in (str, int, bool):
         made.register_structure_hook(kind, exactly(kind))
     made.register_structure_hook(Decimal, finite)
-    made.register_unstructure_hook(Decimal, str)
+    made.register_unstructure_hook(Decimal, lambda value: str(exactly(Decimal)(value, None)))
     made.register_structure_hook(
         datetime, lambda data, _: moment(data if isinstance(data, datetime) else datetime.fromisoformat(data))
     )

@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
 
+from salescrm.errors import InvalidQuestion
 from salescrm.values import Money
 
 __all__ = [
@@ -300,6 +301,8 @@ def shape(where: Where, values: list[object]) -> Shape:
             return ("search",)
         case Always():
             return ("always", where.value)
+        case _:
+            raise InvalidQuestion(f"{type(where).__name__} is no condition")
 
 
 def all_of(conditions: Iterable[Where]) -> Where:

@@ -95,7 +95,7 @@ class Maker:
         return {"id": self.id()} | stamps
 
     def _numbered(self, letter: str) -> dict[str, Any]:
-        return {"number": f"{letter}{self._count:07}"}
+        return {"number": f"{letter}{self._seed}{self._count:07}"}
 
     def _random(self, size: int) -> bytes:
         """Bytes that look random and are the same in each run."""

@@ -18,29 +18,51 @@ from __future__ import annotations
 
 from salescrm.testing.contract.base import Contract, Door, Run
 from salescrm.testing.contract.changing import Changing
+from salescrm.testing.contract.hostile import Hostile
 from salescrm.testing.contract.questions import Questions
+from salescrm.testing.contract.racing import Racing
 from salescrm.testing.contract.reading import Reading
+from salescrm.testing.contract.roundtrips import RoundTrips
 from salescrm.testing.contract.tallies import Tallies
 from salescrm.testing.contract.tenants import Tenants
 from salescrm.testing.contract.texts import Texts
 from salescrm.testing.contract.transactions import Transactions
+from salescrm.testing.contract.volume import Volume
 from salescrm.testing.contract.writing import Writing
 
 __all__ = [
     "Changing",
     "Contract",
     "Door",
+    "Hostile",
     "Questions",
+    "Racing",
     "Reading",
+    "RoundTrips",
     "Run",
     "StoreContract",
     "Tallies",
     "Tenants",
     "Texts",
     "Transactions",
+    "Volume",
     "Writing",
 ]
 
 
-class StoreContract(Reading, Questions, Texts, Tallies, Writing, Changing, Transactions, Tenants):
+class StoreContract(
+    # pytest runs what is inherited from the last class to the first.
+    Volume,
+    Racing,
+    Hostile,
+    RoundTrips,
+    Transactions,
+    Changing,
+    Writing,
+    Tallies,
+    Texts,
+    Questions,
+    Reading,
+    Tenants,
+):
     """Every part of the contract."""

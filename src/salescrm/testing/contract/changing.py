@@ -165,19 +165,6 @@ class Changing(Contract):
             asking.save(asking.own(customer), level="B")
         asking.rollback()
 
-    @pytest.mark.parametrize("skip_locked", [True, False])
-    def test_many(self, door: Door, make: Maker, skip_locked: bool) -> None:
-        """All of several hundred, or the first of them, by one call."""
-        door.seed(*[make.customer() for _ in range(300)])
-        asking = door.open()
-
-        first = asking.change(Customer, EVERYTHING, {"level": "A"}, limit=200, skip_locked=skip_locked)
-        rest = asking.change(Customer, F.level.is_null(), {"level": "B"}, skip_locked=skip_locked)
-        asking.commit()
-
-        assert (200, 100) == (len(first), len(rest))
-        assert 300 == len(door.ids(Customer, F.level.is_set()))
-
     def test_rolled_back(self, door: Door, make: Maker) -> None:
         """A change is gone with its transaction."""
         if not door.can.transactions:

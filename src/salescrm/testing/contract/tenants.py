@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 
@@ -24,7 +26,7 @@ class Tenants(Contract):
         other = door.elsewhere()
         customer, deal = make.customer(), make.opportunity()
         for one, name in ((door, "ours"), (other, "theirs")):
-            its = {"number": "N1", "name": name}
+            its: dict[str, Any] = {"number": "N1", "name": name}
             salescrm_run(
                 one.seed,
                 attrs.evolve(customer, industry=name, **its),

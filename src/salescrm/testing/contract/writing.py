@@ -60,15 +60,6 @@ class Writing(Contract):
         assert [second.id] == door.ids(Customer)
         assert 1 == len(door.ids(Product))
 
-    @pytest.mark.parametrize("count", [2, 100, 1500])
-    def test_many_records_go_in_at_once(self, door: Door, make: Maker, count: int) -> None:
-        """More than any engine takes parameters in one statement, with and without values in the same field."""
-        customers = [make.customer(level=None if n % 3 else "A", tags=("x",) * (n % 2)) for n in range(count)]
-        door.seed(*customers)
-
-        asking = door.open()
-        assert [asking.own(one) for one in customers] == asking.find(Customer)
-
     def test_replace_writes_every_field(self, door: Door, make: Maker) -> None:
         """Values go, come and change; search looks into the new ones."""
         acme = make.customer(name="Acme", level="A", tags=("x", "y"))
