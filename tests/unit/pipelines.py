@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import attrs
 
@@ -13,6 +14,7 @@ from salescrm.entities import Opportunity
 from salescrm.labels import Label
 from salescrm.meaning import condition
 from salescrm.query import Query, Where
+from salescrm.schema import Schema
 from salescrm.stages import Move, Pipeline, Stage, StageKind, move
 from salescrm.values import Id
 
@@ -37,11 +39,18 @@ STRICT = pipeline(stage("a"), stage("b"), stage("c"), stage("won", "won"), stage
 LOOSE = attrs.evolve(STRICT, may_skip=True, may_go_back=True, may_reopen=True)
 
 
+@cache
+def asking() -> tuple[Schema, Checker]:
+    """The schema of opportunities and a checker, made once."""
+    known = schemas()
+    return known["opportunities"], Checker(known, Cursors())
+
+
 def answers(opportunity: Opportunity, where: Where, now: datetime = NOON) -> bool:
     """The reference meaning of *where*."""
-    known = schemas()
-    asked = Checker(known, Cursors()).find(known["opportunities"], Query(where=where), Context(now, UTC))
-    return condition(known["opportunities"], asked.plan.where)(opportunity, asked.values, lambda _, __: None)
+    schema, checker = asking()
+    asked = checker.find(schema, Query(where=where), Context(now, UTC))
+    return condition(schema, asked.plan.where)(opportunity, asked.values, lambda _, __: None)
 
 
 def deal(**more: object) -> Opportunity:

@@ -132,7 +132,7 @@ def _number_problems(numbering: Numbering) -> Iterator[str]:
 
 
 def _extra(policy: Policy) -> Iterator[str]:
-    yield from _twice("extra_fields", [f"{field.entity}.{field.name}" for field in policy.extra_fields])
+    yield from _twice("extra fields", [f"{field.entity}.{field.name}" for field in policy.extra_fields])
     for field in policy.extra_fields:
         if field.entity not in get_args(ExtraEntity):
             near = ", ".join(nearest(str(field.entity), get_args(ExtraEntity))) or "none"

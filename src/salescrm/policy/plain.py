@@ -117,9 +117,12 @@ def _converter() -> cattrs.Converter:
     def is_where(kind: Any) -> bool:
         return bool(kind == Where)
 
+    def is_choice(kind: Any) -> bool:
+        return bool(get_origin(kind) == Literal)
+
     made.register_structure_hook_func(is_where, lambda data, _: load_where(data))
     made.register_unstructure_hook_func(is_where, dump_where)
-    made.register_structure_hook_func(lambda kind: get_origin(kind) is Literal, _load_choice)
+    made.register_structure_hook_func(is_choice, _load_choice)
     made.register_structure_hook(timedelta, _load_duration)
     made.register_unstructure_hook(timedelta, _dump_duration)
     for kind in _NAMED:
@@ -177,11 +180,12 @@ def _problems(problem: BaseException, place: str = "") -> Iterator[str]:
             for one in problem.exceptions:
                 yield from _problems(one, f"{place}{_step(one)}")
         case InvalidDefinition():
-            about = "" if problem.what == "Policy" else f"{problem.what}: "
-            yield from (f"{about}{one}" for one in problem.problems)
+            for one in problem.problems:
+                yield one if problem.what == "Policy" else f"{problem.what}: {one}"
         case _:
+            at = place.replace(".label", "").removeprefix(".")
             for said in _said(problem):
-                yield f"{place.replace('.label', '').removeprefix('.')}: {said}".removeprefix(": ")
+                yield f"{at}: {said}" if at else said
 
 
 def _step(problem: BaseException) -> str:
