@@ -22,7 +22,7 @@ from salescrm.kinds import Extra, Kind
 from salescrm.values import fold
 
 if TYPE_CHECKING:
-    from salescrm.schema import Schema, SchemaField
+    from salescrm.schema import Column, Schema, SchemaField
 
 __all__ = [
     "JSON_READ",
@@ -176,10 +176,22 @@ def _read_value(field: SchemaField, cells: list[str], codec: Codec, names: dict[
         value = _read_cell(field, codec, names).format(cells[0])
         return f"None if {cells[0]} is None else {value}" if field.nullable else value
     names[f"b_{field.name}"] = _builder(field)
-    value = f"b_{field.name}({', '.join(cells)})"
+    parts = [
+        _read_part(column, cell, codec, names) for column, cell in zip(field.columns, cells, strict=True)
+    ]
+    value = f"b_{field.name}({', '.join(parts)})"
     return (
         f"None if {cells[0]} is None else {value}" if field.nullable and field.kind is Kind.MONEY else value
     )
+
+
+def _read_part(column: Column, cell: str, codec: Codec, names: dict[str, Any]) -> str:
+    """One stored value of a composite field as the attribute of its value class."""
+    convert = codec.get(column.kind)
+    if convert is None:
+        return cell
+    names[f"r_{column.kind.name}"] = convert
+    return f"(None if {cell} is None else r_{column.kind.name}({cell}))"
 
 
 def _builder(field: SchemaField) -> Any:
