@@ -105,6 +105,8 @@ class MongoBackend:
             raise Misconfigured(
                 "the session is another client's", "connect with the client that the session is of"
             )
+        if not self._driver.transactions:
+            raise Misconfigured("this MongoDB has no transactions", "run it as a replica set")
         if not handle.in_transaction:
             raise Misconfigured("the session has no transaction", "call session.start_transaction() first")
         return Transaction(self._driver, handle)

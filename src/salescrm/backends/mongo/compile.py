@@ -1,14 +1,14 @@
 """
 Checked questions as MongoDB's filters, sorts and pipelines; running them is the store's.
 
-A value always stands under an operator of ours, so that no value can be taken for one.  Conditions on different fields
+What is no plain scalar stands under an operator of ours, so that no value can be taken for one.  Conditions on different fields
 are kept flat in one document: that is what a planner looks for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -64,7 +64,8 @@ __all__ = [
 Filter: TypeAlias = dict[str, Any]
 Pipeline: TypeAlias = list[dict[str, Any]]
 
-_OPERATORS: Final = MappingProxyType({"eq": "$eq", "lt": "$lt", "gt": "$gt", "ge": "$gte"})
+_OPERATORS: Final = MappingProxyType({"lt": "$lt", "gt": "$gt", "ge": "$gte"})
+_SCALARS: Final = frozenset({str, int, bool, datetime})
 
 
 def matching(condition: Condition, values: Sequence[Any]) -> Filter:
@@ -74,6 +75,8 @@ def matching(condition: Condition, values: Sequence[Any]) -> Filter:
             return {} if certain else _nothing()
         case Cmp(source=Ref() as ref, operator="ne", slot=slot):
             return {path(ref): {"$nin": [encode(ref.kind, values[slot]), None]}}
+        case Cmp(source=Ref() as ref, operator="eq", slot=slot):
+            return {path(ref): _equal(encode(ref.kind, values[slot]))}
         case Cmp(source=Ref() as ref, operator="le", slot=slot):
             return {path(ref): _at_most(ref.kind, encode(ref.kind, values[slot]))}
         case Cmp(source=Ref() as ref, operator=operator, slot=slot):
@@ -87,7 +90,7 @@ def matching(condition: Condition, values: Sequence[Any]) -> Filter:
             end = next_text(values[slot])
             return {path(ref): {"$gte": values[slot]} | ({} if end is None else {"$lt": end})}
         case Null(source=Ref() as ref):
-            return {path(ref): {"$eq": None}}
+            return {path(ref): None}
         case Includes() | Cmp() | InSlot() | Null():
             return {"$expr": holds(condition, values)}
         case AllOf(parts=parts):
@@ -120,7 +123,7 @@ def every(filters: Iterable[Filter]) -> Filter:
 
 
 def _mergeable(name: str, test: Any) -> bool:
-    """Whether *test* is operators on a field, not a logical operator's conditions or the plain value of the tenant."""
+    """Whether *test* is operators on a field, not a logical operator's conditions or a plain value."""
     return isinstance(test, dict) and not name.startswith("$")
 
 
@@ -141,12 +144,17 @@ def _least(after: After, values: Sequence[Any]) -> Filter:
         return {}  # the condition itself says it
     first, at = after.keys[0], encode(after.keys[0].column.kind, values[after.slots[0]])
     if after.nulls[0]:
-        return {first.column.name: {"$eq": None}} if first.descending else {}
+        return {first.column.name: None} if first.descending else {}
     if not first.descending:
         return {first.column.name: {"$gte": at}}
     # Null is behind every value, and a comparison would not let it through.
     test = {"$not": {"$gt": at}} if first.column.nullable else _at_most(first.column.kind, at)
     return {first.column.name: test}
+
+
+def _equal(value: Any) -> Any:
+    """The test for *value*: a scalar as it is, for SecantusDB 0.7 knows only that as the start of an index's key."""
+    return value if type(value) in _SCALARS else {"$eq": value}
 
 
 def _at_most(kind: Kind, limit: Any) -> Filter:
