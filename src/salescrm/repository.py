@@ -100,6 +100,7 @@ class Repository(Reader[RecordT]):
         unit.reading()
         if self._hooks.listens_to_records and after != before:
             after = self._hooks.saving(unit, before, after)
+        after = cast(RecordT, self.schema.admit(after))
         changed = self.schema.diff(before, after)
         if not changed and not events:
             return before
@@ -116,13 +117,13 @@ class Repository(Reader[RecordT]):
             "updated_at": unit.context.now,
             "updated_by": unit.member,
         }
-        admitted = cast(RecordT, self.schema.admit(self.schema.evolve(after, stamps)))
-        entry = self._entry("saved", admitted, changed)
-        self._write(Replace(self.schema, admitted, before.version, tuple(changed)), [entry], events)
+        saved = cast(RecordT, self.schema.evolve(after, stamps))
+        entry = self._entry("saved", saved, changed)
+        self._write(Replace(self.schema, saved, before.version, tuple(changed)), [entry], events)
         self._require("save", before.id)
         if self._hooks.listens_to_records:
-            self._hooks.saved(unit, before, admitted)
-        return admitted
+            self._hooks.saved(unit, before, saved)
+        return saved
 
     def remove(self, record: RecordT, *events: Event) -> None:
         """Removes *record*, as it was read; its log entry keeps what it held.

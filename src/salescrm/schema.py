@@ -121,6 +121,11 @@ class Schema:
         return tuple(column for column in self.columns if column.path)
 
     @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The fields that have no default."""
+        return tuple(field.name for field in self.fields.values() if field.required)
+
+    @cached_property
     def by_column(self) -> Mapping[str, Column]:
         """Columns by name."""
         return {column.name: column for column in self.columns}

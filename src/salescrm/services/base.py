@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar, cast
 
@@ -15,7 +14,7 @@ from salescrm.policy.parts import NumberedEntity
 from salescrm.reading import Reader
 from salescrm.schema import nearest
 from salescrm.unit import UnitOfWork
-from salescrm.values import Id, credit_code, email, mobile, moment, phone
+from salescrm.values import Id, Money, Region, credit_code, email, mobile, moment, phone
 
 __all__ = ["Service"]
 
@@ -25,6 +24,8 @@ R = TypeVar("R", bound=Record)
 _WRITTEN: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {"email": email, "credit_code": credit_code, "mobile": mobile, "phone": phone}
 )
+#: Values of these types need no other form, whatever the field, unless `_WRITTEN` says so.
+_AS_THEY_ARE: Final = frozenset({str, int, bool, tuple, Money, Region})
 
 
 class Service(Reader[RecordT]):
@@ -50,33 +51,36 @@ class Service(Reader[RecordT]):
             UnknownField, InvalidValue: A name or a value that the entity can't take.
         """
         given = self.clean(fields) | more
-        missing = [f.name for f in self.schema.fields.values() if f.required and f.name not in given]
+        missing = [name for name in self.schema.required if name not in given]
         if missing:
             raise InvalidValue(self.schema.name, missing[0], None, "a value")
         return self.entity(**given)
 
     def clean(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """*fields* in the form that is stored: phones in E.164, lists as tuples, moments in UTC."""
-        policy, entity = self.unit.policy, self.schema.name
+        known, computed = self.schema.fields, self.computed
         cleaned: dict[str, Any] = {}
         for name, value in fields.items():
-            if name in self.computed or name not in self.schema.fields:
-                raise UnknownField(entity, name, nearest(name, set(self.schema.fields) - self.computed))
-            if value is not None:
-                kind = self.schema.fields[name].kind
-                if name in _WRITTEN:
-                    read = _WRITTEN[name]
-                    if name in ("mobile", "phone"):
-                        read = partial(read, region=policy.phone_region)
-                    value = read(value, entity=entity, field=name)
-                elif kind is Kind.MOMENT:
-                    value = moment(value, entity=entity, field=name)
-                elif kind is Kind.EXTRA and isinstance(value, Mapping):
-                    value = Extra(value)
-                elif kind in (Kind.TEXTS, Kind.NESTED) and isinstance(value, list):
-                    value = tuple(value)
-            cleaned[name] = value
+            if name in computed or name not in known:
+                raise UnknownField(self.schema.name, name, nearest(name, known.keys() - computed))
+            as_it_is = type(value) in _AS_THEY_ARE and name not in _WRITTEN
+            cleaned[name] = value if as_it_is or value is None else self._clean(name, value)
         return cleaned
+
+    def _clean(self, name: str, value: Any) -> Any:
+        """One given *value* in the form that is stored; of the wrong type it stays as it is, to be refused later."""
+        entity, kind = self.schema.name, self.schema.fields[name].kind
+        if name in ("mobile", "phone"):
+            return _WRITTEN[name](value, region=self.unit.policy.phone_region, entity=entity, field=name)
+        if name in _WRITTEN:
+            return _WRITTEN[name](value, entity=entity, field=name)
+        if kind is Kind.MOMENT:
+            return moment(value, entity=entity, field=name)
+        if kind is Kind.EXTRA and isinstance(value, Mapping):
+            return Extra(value)
+        if kind in (Kind.TEXTS, Kind.NESTED) and isinstance(value, list):
+            return tuple(value)
+        return value
 
     def evolve(self, record: RecordT, changes: Mapping[str, Any]) -> RecordT:
         """*record* with cleaned *changes*."""
