@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from salescrm.backends.sql.backend import SqlBackend
+from salescrm.backends.sql.schema_version import include_object, migrate
 from salescrm.backends.sql.tables import tables
 
-__all__ = ["SqlBackend", "tables"]
+__all__ = ["SqlBackend", "include_object", "migrate", "tables"]

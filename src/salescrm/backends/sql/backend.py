@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -66,6 +67,7 @@ class SqlBackend:
         )
         self._schemas = tuple(schemas)
         self._prefix = table_prefix
+        self._schema = schema
         self._patience = Patience(_sleep_async if self.is_async else sleep, random)
         self._flavor = flavor_of(self.engine.dialect)
         self._lender = (OwnLender if self._owned else HostLender)(self.engine)
@@ -115,14 +117,31 @@ class SqlBackend:
 
     def migrate(self) -> None:
         """Brings tables and indexes to this version; safe to call again, and by several processes at once."""
-        with self.engine.connect() as connection:
-            schema_version.migrate(connection, self.tables.values())
-            connection.commit()
+        with self._connected() as connection:
+            schema_version.migrate(connection, prefix=self._prefix, schema=self._schema)
 
     def verify(self) -> None:
         """Raises SchemaOutdated unless `migrate` has nothing to do."""
-        with self.engine.connect() as connection:
-            schema_version.verify(connection, self.tables.values())
+        with self._connected() as connection:
+            schema_version.verify(connection, prefix=self._prefix, schema=self._schema)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        """A connection in autocommit; what the driver raises meanwhile comes out as ours."""
+        engine = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+        def ask(text: str) -> list[Any]:
+            with engine.connect() as other:
+                return list(other.exec_driver_sql(text))
+
+        try:
+            with engine.connect() as connection:
+                yield connection
+        except Exception as error:
+            ours = self._translate(error, ask)
+            if ours is error:
+                raise
+            raise ours from error
 
     def close(self) -> None:
         """Closes the pool if the engine is ours; a host's stays open."""

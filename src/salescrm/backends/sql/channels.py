@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final, NoReturn, cast
 
 import attrs
@@ -123,7 +123,7 @@ class Channel(ABC):
         info: dict[str, Any] = fairy.info
         cursor = info.get(_CURSOR)
         if cursor is None:
-            cursor = info[_CURSOR] = fairy.cursor()
+            cursor = info[_CURSOR] = self.flavor.cursor(fairy, is_async=self.is_async)
         self._cursor = cursor
         return cursor
 
@@ -162,10 +162,9 @@ class Channel(ABC):
     def after_commit(self, effect: Callable[[], None]) -> None:
         """Runs *effect* after the commit, whoever commits."""
 
-    @property
     @abstractmethod
-    def in_transaction(self) -> bool:
-        """Whether a transaction is open that a server-side cursor can live in."""
+    def reading(self) -> AbstractContextManager[None]:
+        """A transaction that a server-side cursor can live in: the open one, or one that ends here."""
 
 
 class Lender(ABC):
@@ -201,9 +200,18 @@ class OwnChannel(Channel):
         fairy, self._give_back = self._lender.lend()
         return fairy
 
-    @property
-    def in_transaction(self) -> bool:
-        return self._begun
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        if self._begun:
+            yield
+            return
+        self.run(self.flavor.begin)
+        try:
+            yield
+        finally:
+            # psycopg forgets what it has prepared after a ROLLBACK, not after a COMMIT.
+            if not self._begun and self._fairy is not None and not self._spoilt:
+                self.run("COMMIT")
 
     def begin(self) -> None:
         if self._begun:
@@ -273,9 +281,9 @@ class JoinedChannel(Channel):
     def _lent(self) -> PoolProxiedConnection:
         return self._connection.connection
 
-    @property
-    def in_transaction(self) -> bool:
-        return True
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        yield
 
     def begin(self) -> None:
         driver: Any = self.fairy.driver_connection

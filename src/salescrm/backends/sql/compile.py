@@ -235,7 +235,8 @@ class Compilation:
             stored = self._followed(ref.follow).c[column.name]
         if ref.key is not None:
             expression = flavor.custom(stored, ref.key, ref.kind)
-            into, out = _EXTRA_INTO.get(ref.kind), _EXTRA_OUT.get(ref.kind)
+            into = date.isoformat if ref.kind is Kind.DAY else flavor.write.get(ref.kind)
+            out = _EXTRA_OUT.get(ref.kind)
             return Value(expression, ref.kind, True, _EXTRA_TYPES.get(ref.kind, sa.Text()), into, out)
         kind = column.kind
         nullable = column.nullable or ref.follow is not None
@@ -301,7 +302,6 @@ class Compilation:
 
 
 #: A custom field is kept in JSON: days as text there, on every engine.
-_EXTRA_INTO: Final[Mapping[Kind, Converter]] = {Kind.DAY: date.isoformat}
 _EXTRA_OUT: Final[Mapping[Kind, Converter]] = {Kind.DAY: date.fromisoformat, Kind.FLAG: bool}
 _EXTRA_TYPES: Final[Mapping[Kind, TypeEngine[Any]]] = {Kind.WHOLE: sa.BigInteger(), Kind.FLAG: sa.Boolean()}
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import TypeEngine
 
@@ -41,6 +42,10 @@ class Flavor(ABC):
     explicit_nulls: ClassVar[bool] = False
     #: Whether a locking read must say which of the joined tables it locks.
     names_locked: ClassVar[bool] = False
+
+    def cursor(self, fairy: PoolProxiedConnection, *, is_async: bool) -> Any:
+        """A cursor of the driver's on that connection; under asyncio one that waits in the greenlet."""
+        return fairy.cursor()
 
     # Expressions.
 

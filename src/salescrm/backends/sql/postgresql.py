@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.types import TypeEngine
 
 from salescrm.backends.sql import codecs
 from salescrm.backends.sql.errors import Outdated, Taken
 from salescrm.backends.sql.flavor import Converter, Expression, Flavor, MakeBind
+from salescrm.bridge import wait
 from salescrm.errors import InvalidQuestion, Transient
 from salescrm.kinds import Kind
 
@@ -31,9 +34,24 @@ class PostgresFlavor(Flavor):
     begin = "BEGIN"
     write = codecs.POSTGRES_WRITE
     read = codecs.POSTGRES_READ
-    paramstyle = "format"
+    paramstyle = "numeric_dollar"
     explicit_nulls = True
     names_locked = True
+
+    def cursor(self, fairy: PoolProxiedConnection, *, is_async: bool) -> Any:
+        """
+        psycopg's raw cursor, which takes the server's own ``$1``.
+
+        The others translate ``%s``, and keep what they translated only for statements of up to 50 parameters; an insert
+        of ours has more, and translating it takes as long as the insert itself.
+        """
+        from psycopg import AsyncRawCursor, RawCursor
+        from psycopg.rows import tuple_row
+
+        driver: Any = fairy.driver_connection
+        if is_async:
+            return _WaitingCursor(AsyncRawCursor(driver, row_factory=tuple_row))
+        return RawCursor(driver, row_factory=tuple_row)
 
     def shown(self, column: sa.Column[Any], kind: Kind) -> Expression:
         # As text: our scanner reads it, whatever JSON loader a host has set on the connection.
@@ -42,10 +60,10 @@ class PostgresFlavor(Flavor):
     def element_of(
         self, value: Expression, type_: TypeEngine[Any], bind: MakeBind, convert: Converter | None
     ) -> Expression:
-        def as_list(values: tuple[Any, ...]) -> list[Any]:
-            return list(values) if convert is None else [convert(one) for one in values]
+        def as_array(values: tuple[Any, ...]) -> str:
+            return codecs.array_literal(values if convert is None else map(convert, values))
 
-        return value == sa.any_(bind(ARRAY(type_), as_list))
+        return value == sa.any_(bind(ARRAY(type_), as_array))
 
     def lists(self, texts: Expression, bind: MakeBind) -> Expression:
         return bind(sa.Text(), None) == sa.any_(sa.type_coerce(texts, ARRAY(sa.Text())))
@@ -100,3 +118,23 @@ class PostgresFlavor(Flavor):
         # libpq's own connection errors carry no state; the server's are of class 08, or say that it goes down.
         state = error.sqlstate
         return state is None or state.startswith("08") or state in ("57P01", "57P02", "57P03", "25P03")
+
+
+class _WaitingCursor:
+    """An asynchronous cursor of psycopg's as a plain one, for use in a greenlet."""
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        return self._cursor.rowcount  # type: ignore[no-any-return]  # psycopg's number
+
+    def execute(self, text: str, parameters: Sequence[Any] = ()) -> None:
+        wait(self._cursor.execute(text, parameters or None))
+
+    def executemany(self, text: str, rows: Sequence[Sequence[Any]]) -> None:
+        wait(self._cursor.executemany(text, rows))
+
+    def fetchall(self) -> list[Any]:
+        return wait(self._cursor.fetchall())

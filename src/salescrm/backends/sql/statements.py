@@ -18,6 +18,7 @@ from sqlalchemy.sql.dml import Update
 from salescrm.backends.sql.compile import TENANT, Compilation, Value
 from salescrm.backends.sql.flavor import Converter, Expression, Flavor
 from salescrm.backends.sql.segments import segments
+from salescrm.kinds import Kind
 from salescrm.plans import After, AllOf, FindPlan, SortKey, TallyPlan
 from salescrm.schema import Schema
 
@@ -162,7 +163,7 @@ class Statements:
     def _limited(self, made: Compilation, query: Any, plan: FindPlan) -> Any:
         if plan.limit_slot is None:
             return query
-        return query.limit(made.slot(plan.limit_slot, sa.BigInteger(), None))
+        return query.limit(made.slot(plan.limit_slot, sa.BigInteger(), self.flavor.write.get(Kind.WHOLE)))
 
     def _sorted(self, column: Expression, key: SortKey) -> Any:
         ordered = column.desc() if key.descending else column.asc()

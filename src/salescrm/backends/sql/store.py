@@ -74,18 +74,12 @@ class SqlStore:
         """By a cursor of the server's, which lives in a transaction: the one that is open, or one for this alone."""
         channel, statement = self._channel, self._statements.find(asked.plan)
         name = f"salescrm_{next(self._cursor_names)}"
-        ours = not channel.in_transaction
-        if ours:
-            channel.begin()
-        try:
+        with channel.reading():
             parameters = statement.bind(self.tenant, asked.values, ())
             channel.count(f"DECLARE {name} NO SCROLL CURSOR FOR {statement.text}", parameters)
             while rows := channel.rows(f"FETCH {size} FROM {name}", ()):
                 yield statement.read(rows)
             channel.run(f"CLOSE {name}")
-        finally:
-            if ours:
-                channel.rollback()
 
     def _pages(self, asked: Asked, size: int) -> Iterator[list[Any]]:
         """Page by page, each behind the last record of the one before, in one snapshot: PyMySQL can't do two things at once."""

@@ -13,6 +13,7 @@ from salescrm.backends.sql.errors import Taken
 from salescrm.backends.sql.statements import Statements
 from salescrm.backends.sql.writes import WriteStatements
 from salescrm.errors import Duplicate, EngineError, InvalidValue, StaleWrite
+from salescrm.kinds import Kind
 from salescrm.schema import Schema
 from salescrm.storage import Delete, Insert, Replace, Write
 
@@ -29,6 +30,7 @@ class Writing:
 
     def __init__(self, statements: Statements, dialect: sa.Dialect) -> None:
         self._statements = statements
+        self._version = statements.flavor.write.get(Kind.WHOLE, int)
         self._writes = WriteStatements(statements)
         self._copies = Copies(statements, dialect) if statements.flavor.name == "postgresql" else None
 
@@ -58,11 +60,16 @@ class Writing:
                     channel.many(made.insert, map(made.row, records))
                 case Replace(schema, record, version, columns):
                     replacement = self._writes.replacement(schema, columns)
-                    parameters = (*replacement.pick(made.row(record)), tenant, record.id, version)
+                    parameters = (
+                        *replacement.pick(made.row(record)),
+                        tenant,
+                        record.id,
+                        self._version(version),
+                    )
                     if channel.count(replacement.text, parameters) != 1:
                         raise StaleWrite(schema.name, record.id, version)
                 case Delete(schema, id, version):
-                    if channel.count(made.delete, (tenant, id, version)) != 1:
+                    if channel.count(made.delete, (tenant, id, self._version(version))) != 1:
                         raise StaleWrite(schema.name, id, version)
         except Taken as taken:
             raise self._duplicate(channel, tenant, write) from taken.__cause__
@@ -79,10 +86,10 @@ class Writing:
                         parameters += made.row(record)
                 case Replace(schema, record, version, columns):
                     pick = self._writes.replacement(schema, columns).pick
-                    parameters += (*pick(made.row(record)), tenant, record.id, version)
+                    parameters += (*pick(made.row(record)), tenant, record.id, self._version(version))
                     conditional.append(write)
                 case Delete(_, id, version):
-                    parameters += (tenant, id, version)
+                    parameters += (tenant, id, self._version(version))
                     conditional.append(write)
         laid_out = parameters if group.order is None else group.order(parameters)
         if not conditional:
