@@ -37,38 +37,45 @@ class Numbers:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._blocks: dict[tuple[str, str], deque[range]] = {}
+        #: By tenant and prefix, the series of the last day that was numbered, and what is left of it.
+        self._blocks: dict[tuple[str, str], tuple[str, deque[range]]] = {}
 
     def take(self, unit: UnitOfWork, numbering: Numbering, count: int = 1) -> list[str]:
         """The next *count* numbers of *numbering*, dated today in the policy's time zone."""
-        today = unit.now().astimezone(unit.zone).date()
-        series = numbering.series(today)
-        own = unit.blocks.setdefault(series, deque())
-        taken = _from(own, count)
-        with self._lock:
-            taken += _from(self._blocks.get((unit.tenant, series), deque()), count - len(taken))
+        series = numbering.series(unit.today)
+        taken = _from(unit.blocks[series], count) if series in unit.blocks else []
+        if len(taken) < count:
+            taken += self._held((unit.tenant, numbering.prefix), series, count - len(taken))
         if len(taken) < count:
             wanted = count - len(taken)
             block = self._block(unit, series, max(numbering.block, wanted))
             taken += block[:wanted]
-            self._keep(unit, series, block[wanted:])
-        return [numbering.number(today, running) for running in taken]
+            self._keep(unit, numbering, series, block[wanted:])
+        return [f"{series}{running:0{numbering.digits}}" for running in taken]
 
-    def _keep(self, unit: UnitOfWork, series: str, rest: range) -> None:
+    def _held(self, owner: tuple[str, str], series: str, count: int) -> list[int]:
+        with self._lock:
+            held = self._blocks.get(owner)
+            return _from(held[1], count) if held is not None and held[0] == series else []
+
+    def _keep(self, unit: UnitOfWork, numbering: Numbering, series: str, rest: range) -> None:
         """*rest* is this process's: at once if its counter is committed, else the Work's until that is."""
+        owner = (unit.tenant, numbering.prefix)
         if unit.kit.backend.capabilities.concurrent_writers:
-            self._publish(unit.tenant, series, [rest])
+            self._publish(owner, series, deque([rest]))
             return
-        own = unit.blocks[series]
+        own = unit.blocks.setdefault(series, deque())
         own.append(rest)
         # What the Work has not used by then; it is the Work's own until the very end.
-        unit.after_commit(
-            lambda: self._publish(unit.tenant, series, [own.popleft() for _ in range(len(own))])
-        )
+        unit.after_commit(lambda: self._publish(owner, series, own))
 
-    def _publish(self, tenant: str, series: str, blocks: list[range]) -> None:
+    def _publish(self, owner: tuple[str, str], series: str, blocks: deque[range]) -> None:
         with self._lock:
-            self._blocks.setdefault((tenant, series), deque()).extend(block for block in blocks if block)
+            held = self._blocks.get(owner)
+            if held is None or held[0] != series:  # a new day has begun; what is left of the old one is a gap
+                held = self._blocks[owner] = (series, deque())
+            held[1].extend(block for block in blocks if block)
+            blocks.clear()
 
     def _block(self, unit: UnitOfWork, series: str, size: int) -> range:
         if not unit.kit.backend.capabilities.concurrent_writers:

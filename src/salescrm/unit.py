@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import tzinfo
+from datetime import date, tzinfo
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -83,6 +84,11 @@ class UnitOfWork:
     def now(self) -> Moment:
         """The moment of this Work: the same from its first call to its last."""
         return self.context.now
+
+    @cached_property
+    def today(self) -> date:
+        """The day of this Work in the policy's time zone."""
+        return self.context.now.astimezone(self.context.zone).date()
 
     @property
     def zone(self) -> tzinfo:

@@ -206,3 +206,14 @@ def test_a_mobile_number_is_wanted_unless_the_policy_says_otherwise(work: Work) 
         work.contacts.create(customer_id=customer.id, name="王芳")
 
     assert "mobile" == refusal.value.field
+
+
+def test_a_new_day_begins_a_new_series(crm: Crm, clock: Clock) -> None:
+    def create(work: Work) -> str:
+        return work.customers.create(name="甲").number
+
+    first = crm.run(create, by="li")
+    clock.tick(days=1)
+    second, third = crm.run(create, by="li"), crm.run(create, by="li")
+
+    assert ["C20260315001", "C20260316001", "C20260316002"] == [first, second, third]
