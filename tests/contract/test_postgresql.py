@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from salescrm.backends.sql import SqlBackend
 from salescrm.schema import Schema
@@ -22,7 +21,7 @@ def backend(
     salescrm_schemas: Mapping[str, Schema],
     salescrm_run: Run,
 ) -> Iterator[SqlBackend]:
-    engine: object = class_postgres_url
+    engine: str | AsyncEngine = class_postgres_url
     if request.cls.colour == "async":
         engine = create_async_engine(class_postgres_url, pool_size=20)
     backend = SqlBackend(engine, tuple(salescrm_schemas.values()))

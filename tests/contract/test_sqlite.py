@@ -15,7 +15,10 @@ pytestmark = pytest.mark.engine("sqlite")
 
 @pytest.fixture(scope="class")
 def backend(
-    request: pytest.FixtureRequest, sqlite_path: str, salescrm_schemas: Mapping[str, Schema], salescrm_run: Run
+    request: pytest.FixtureRequest,
+    sqlite_path: str,
+    salescrm_schemas: Mapping[str, Schema],
+    salescrm_run: Run,
 ) -> Iterator[SqlBackend]:
     driver = "sqlite+aiosqlite" if request.cls.colour == "async" else "sqlite"
     backend = SqlBackend(f"{driver}:///{sqlite_path}", tuple(salescrm_schemas.values()))

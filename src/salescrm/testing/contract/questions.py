@@ -61,7 +61,6 @@ class Questions(Contract):
                 everyone = {one.id for one in records}
                 assert expected == set(asking.ids(entity, where)), where
                 assert everyone - expected == set(asking.ids(entity, ~where)), ~where
-                assert expected == set(asking.ids(entity, ~~where)), where
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_null(self, door: Door, make: Maker, kind: str) -> None:
