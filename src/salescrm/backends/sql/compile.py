@@ -223,7 +223,8 @@ class Compilation:
                 first, last = self._ref(start), self._ref(end)
                 kind = Kind.DAY if first.kind is Kind.DAY else Kind.MOMENT
                 span = self.flavor.milliseconds(first.expression, last.expression, kind)
-                return Value(span, Kind.WHOLE, first.nullable or last.nullable, sa.BigInteger(), None, _whole)
+                nullable, into = first.nullable or last.nullable, self.flavor.write.get(Kind.WHOLE)
+                return Value(span, Kind.WHOLE, nullable, sa.BigInteger(), into, _whole)
             case _:
                 assert_never(source)
 

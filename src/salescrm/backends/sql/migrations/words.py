@@ -8,7 +8,7 @@ word         PostgreSQL                 MySQL and MariaDB, all text utf8mb4     
 ===========  =========================  ==========================================  ============
 text (≤ 255) varchar(n) COLLATE "C"     varchar(n), binary no-pad collation         VARCHAR(n)
 text (more)  varchar(n) COLLATE "C"     mediumtext, binary no-pad collation         VARCHAR(n)
-folded       text COLLATE "C"           mediumtext, binary no-pad collation         TEXT
+folded       varchar COLLATE "C"        mediumtext, binary no-pad collation         TEXT
 whole        bigint                     bigint                                      BIGINT
 flag         boolean                    bool                                        BOOLEAN
 moment       timestamptz                datetime(3)                                 VARCHAR(29)
@@ -214,7 +214,7 @@ class Tables:
 def _of_postgresql(column: Column) -> TypeEngine[Any]:
     match column.kind:
         case "text":
-            return sa.String(column.limit, "C") if column.limit else sa.Text(collation="C")
+            return sa.String(column.limit, "C")
         case "whole":
             return sa.BigInteger()
         case "flag":
