@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from salescrm.backends.sql import schema_version
 from salescrm.backends.sql.channels import Channel, JoinedChannel, OwnChannel, Patience
-from salescrm.backends.sql.engines import HostLender, OwnLender, compiling_dialect, flavor_of, own_engine
+from salescrm.backends.sql.engines import compiling_dialect, flavor_of, own_engine
 from salescrm.backends.sql.errors import Translator
 from salescrm.backends.sql.handles import connection_of
+from salescrm.backends.sql.lending import HostLender, Lender, OwnLender
 from salescrm.backends.sql.statements import Statements
 from salescrm.backends.sql.store import SqlStore
 from salescrm.backends.sql.tables import index_name, key_name, tables
@@ -70,7 +71,7 @@ class SqlBackend:
         self._schema = schema
         self._patience = Patience(_sleep_async if self.is_async else sleep, random)
         self._flavor = flavor_of(self.engine.dialect)
-        self._lender = (OwnLender if self._owned else HostLender)(self.engine)
+        self._lender: Lender = (OwnLender if self._owned else HostLender)(self.engine)
         dialect = compiling_dialect(self.engine.dialect, self._flavor)
         self._statements = Statements(self._flavor, self.tables, dialect)
         self._writing = Writing(self._statements, dialect)
@@ -145,8 +146,7 @@ class SqlBackend:
 
     def close(self) -> None:
         """Closes the pool if the engine is ours; a host's stays open."""
-        if self._owned:
-            self.engine.dispose()
+        self._lender.close()
 
 
 def _sleep_async(seconds: float) -> None:

@@ -19,9 +19,10 @@ from sqlalchemy.pool import PoolProxiedConnection
 from salescrm.backends.sql.effects import Effects
 from salescrm.backends.sql.errors import Translator
 from salescrm.backends.sql.flavor import Flavor
+from salescrm.backends.sql.lending import Lender
 from salescrm.errors import Transient
 
-__all__ = ["Channel", "JoinedChannel", "Lender", "OwnChannel", "Patience"]
+__all__ = ["Channel", "JoinedChannel", "OwnChannel", "Patience"]
 
 #: Under this name the cursor that we reuse is kept with its connection: a new one per statement costs psycopg 8 to 20 µs.
 _CURSOR: Final = "salescrm.cursor"
@@ -167,18 +168,6 @@ class Channel(ABC):
         """A transaction that a server-side cursor can live in: the open one, or one that ends here."""
 
 
-class Lender(ABC):
-    """Where an own channel's connections come from."""
-
-    @abstractmethod
-    def lend(self) -> tuple[PoolProxiedConnection, Callable[[], None]]:
-        """A connection in autocommit, and what gives it back."""
-
-    @abstractmethod
-    def lost(self) -> None:
-        """A connection broke: others in the pool may be as old."""
-
-
 class OwnChannel(Channel):
     """
     A connection of a pool, in autocommit: BEGIN, COMMIT and ROLLBACK are ours.
@@ -192,7 +181,7 @@ class OwnChannel(Channel):
         super().__init__(flavor, translate, is_async=is_async)
         self._lender = lender
         self._patience = patience
-        self._give_back: Callable[[], None] | None = None
+        self._give_back: Callable[[PoolProxiedConnection], None] | None = None
         self._begun = False
         self._effects: list[Callable[[], None]] = []
 
@@ -265,7 +254,7 @@ class OwnChannel(Channel):
                 fairy.invalidate()
             self._lender.lost()
             self._spoilt = False
-        self._give_back()
+        self._give_back(fairy)
 
 
 class JoinedChannel(Channel):

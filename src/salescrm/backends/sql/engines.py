@@ -1,4 +1,4 @@
-"""Our own engines from an address, and lending connections of them or of a host's."""
+"""Our own engines from an address, and which flavor and dialect an engine speaks."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.pool import PoolProxiedConnection
 
-from salescrm.backends.sql.channels import Lender
 from salescrm.backends.sql.flavor import Flavor
 from salescrm.backends.sql.mysql import MysqlFlavor
 from salescrm.backends.sql.postgresql import PostgresFlavor
 from salescrm.backends.sql.sqlite import SqliteFlavor
 from salescrm.errors import Misconfigured
 
-__all__ = ["HostLender", "OwnLender", "compiling_dialect", "flavor_of", "own_engine"]
+__all__ = ["compiling_dialect", "flavor_of", "own_engine"]
 
 #: Addresses that name no driver get the one that we know.
 _DRIVERS: Final = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
@@ -113,32 +111,3 @@ def compiling_dialect(dialect: sa.Dialect, flavor: Flavor) -> sa.Dialect:
     ours = type(dialect)(paramstyle=flavor.paramstyle)  # type: ignore[call-arg]  # every dialect of SQLAlchemy's takes it
     ours.identifier_preparer = ours.preparer(ours)
     return ours
-
-
-class OwnLender(Lender):
-    """Connections of our own engine, as they are."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-
-    def lend(self) -> tuple[PoolProxiedConnection, Callable[[], None]]:
-        fairy = self._engine.raw_connection()
-        return fairy, fairy.close
-
-    def lost(self) -> None:
-        # A server that went away took all of its connections along.
-        self._engine.dispose()
-
-
-class HostLender(Lender):
-    """Connections of a host's engine, switched to autocommit for as long as we have them."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-
-    def lend(self) -> tuple[PoolProxiedConnection, Callable[[], None]]:
-        connection = self._engine.connect()
-        return connection.connection, connection.close
-
-    def lost(self) -> None:
-        """The host's pool is the host's."""
