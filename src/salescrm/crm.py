@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from salescrm.services.members import MemberService, TeamService
     from salescrm.services.opportunities import OpportunityService
     from salescrm.services.products import ProductService
-    from salescrm.storage import Store
+    from salescrm.storage import Capabilities, Store
 
 __all__ = ["Crm", "Work", "connect"]
 
@@ -135,7 +135,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Crm:
     """
     The CRM of one tenant over one backend; made by `connect`, safe to share between threads.
@@ -151,6 +151,11 @@ class Crm:
     def policy(self) -> Policy:
         """The host's rules as data."""
         return self.kit.policy
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this Crm's backend can do beyond the contract, or can't."""
+        return self.kit.backend.capabilities
 
     @property
     def hooks(self) -> Hooks:
@@ -243,6 +248,9 @@ class Crm:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __repr__(self) -> str:
+        return f"<Crm of {self.tenant or 'no tenant yet'} over {type(self.kit.backend).__name__}>"
 
 
 def _tenant(tenant: str) -> Id:

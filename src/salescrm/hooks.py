@@ -8,7 +8,7 @@ One plugin manager per Crm, none global.  Where no plugin implements a hook, cal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pluggy
@@ -101,13 +101,21 @@ class Hooks:
             InvalidDefinition: It names a hook or an argument that isn't there, or wraps one.
         """
         try:
-            self._manager.register(plugin, name)
+            self._manager.register(plugin, name or self._name(plugin))
             self._manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as problem:
             if self._manager.is_registered(plugin):
                 self._manager.unregister(plugin)
             raise InvalidDefinition("Plugin", (str(problem),)) from problem
         self._resolve()
+
+    def _name(self, plugin: object) -> str:
+        """What an unnamed *plugin* is called in a refusal: its module or class, with a number where that is taken."""
+        called = getattr(plugin, "__name__", None) or type(plugin).__name__
+        taken = sum(
+            name == called or name.startswith(f"{called} ") for name, _ in self._manager.list_name_plugin()
+        )
+        return f"{called} {taken + 1}" if taken else called
 
     def load_entry_points(self) -> int:
         """Registers every installed plugin of the group `ENTRY_POINTS`; how many there were."""
@@ -151,6 +159,13 @@ class Hooks:
         return cast(
             R, self._changed("saving_record", {"work": work, "before": before, "after": after}, "after")
         )
+
+    def agree(self, work: UnitOfWork, changed: Iterable[tuple[R, R]]) -> None:
+        """Lets the plugins refuse what is saved many at a time."""
+        for before, after in changed:
+            if self.saving(work, before, after) != after:
+                problem = "it can't change records that are saved many at a time; it may refuse them"
+                raise InvalidDefinition("Hook saving_record", (problem,))
 
     def _changed(self, hook: str, arguments: dict[str, Any], subject: str) -> Any:
         """The *subject* after every listener in turn has seen, and perhaps replaced, the last one's answer."""

@@ -13,13 +13,14 @@ from salescrm.access import Action
 from salescrm.entities import ChangeEntry, OutboxEvent
 from salescrm.entities.base import RecordT
 from salescrm.entities.history import ChangeKind
-from salescrm.errors import CrmError, Forbidden, InvalidValue
+from salescrm.errors import CrmError, Forbidden, InvalidQuestion, InvalidValue
 from salescrm.events import Edited, Event, to_plain
 from salescrm.query import F, Order, Query, Where
 from salescrm.query.fields import OrderLike
 from salescrm.reading import Reader, orders
 from salescrm.storage import Delete, Insert, Replace, Write
 from salescrm.values import Id
+from salescrm.whole import whole
 
 if TYPE_CHECKING:
     from salescrm.unit import UnitOfWork
@@ -42,6 +43,7 @@ class Repository(Reader[RecordT]):
         self._log = kit.by_record[ChangeEntry]
         self._outbox = kit.by_record[OutboxEvent]
 
+    @whole
     def add(self, record: RecordT, *events: Event) -> RecordT:
         """*record* as it was stored: stamped, with its log entry and *events*.
 
@@ -63,6 +65,7 @@ class Repository(Reader[RecordT]):
             self._hooks.added(unit, admitted)
         return admitted
 
+    @whole
     def add_many(self, records: Iterable[RecordT], *, events: EventOf[RecordT] | None = None) -> int:
         """Adds *records* in bulk, logged like single ones; how many. All or none, with the rest of the Work."""
         added = 0
@@ -83,6 +86,7 @@ class Repository(Reader[RecordT]):
             added += len(admitted)
         return added
 
+    @whole
     def save(
         self, before: RecordT, after: RecordT, *events: Event, edited: type[Edited] | None = None
     ) -> RecordT:
@@ -125,6 +129,7 @@ class Repository(Reader[RecordT]):
             self._hooks.saved(unit, before, saved)
         return saved
 
+    @whole
     def remove(self, record: RecordT, *events: Event) -> None:
         """Removes *record*, as it was read; its log entry keeps what it held.
 
@@ -143,6 +148,7 @@ class Repository(Reader[RecordT]):
         self._write(Delete(self.schema, record.id, record.version), [entry], events)
         self._hooks.removed(unit, record)
 
+    @whole
     def change(
         self,
         where: Where,
@@ -156,12 +162,18 @@ class Repository(Reader[RecordT]):
         Sets *values* in up to *limit* records that *where* holds for, taken in *order*; the records as they now are.
 
         Atomic per record against everybody else: of two calls that want the same record, one gets it.
+        Hooks may refuse it, for all of them; they can't change what is saved many at a time.
         """
         changed = self._changed(where, values, orders(order), limit)
         after = [new for _, new in changed]
+        if self._hooks.listens_to_records:
+            self._hooks.agree(self.unit, changed)
         entries = [self._entry("saved", new, self.schema.diff(old, new)) for old, new in changed]
         told = [event for record in after for event in events(record)] if events else []
         self._write(None, entries, told)
+        if self._hooks.listens_to_records:
+            for old, new in changed:
+                self._hooks.saved(self.unit, old, new)
         return after
 
     def change_quietly(
@@ -182,9 +194,22 @@ class Repository(Reader[RecordT]):
         unit = self.unit
         store = unit.reading()
         stamped = {**values, "updated_at": unit.context.now, "updated_by": unit.member}
+        fixed = values.keys() & {
+            *self.schema.searchable,
+            "id",
+            "tenant",
+            "version",
+            "created_at",
+            "created_by",
+        }
+        if fixed:
+            raise InvalidQuestion(
+                f"{', '.join(sorted(fixed))} can't be changed in many records at once; save each"
+            )
         columns = self.schema.spread(stamped)
         query = Query(where=where, order=order, limit=limit)
         asked = self._checker.find(self.schema, query, unit.context, scope=self._scope("save"))
+        unit.written += 1
         try:
             before = cast("list[RecordT]", store.change(asked, columns))
         except CrmError:

@@ -78,6 +78,8 @@ class UnitOfWork:
         #: Running numbers taken in this very transaction, by series; see `numbers`.
         self.blocks: dict[str, deque[range]] = outer.blocks if outer is not None else {}
         self._outer = outer
+        #: How many times something was written; see `whole`.
+        self.written = 0
         self._ended: str | None = None
         self._repositories: dict[type[Record], Repository[Record]] = {}
 
@@ -127,6 +129,7 @@ class UnitOfWork:
     def write(self, *writes: Write) -> None:
         """Does *writes*, all or none; a failure ends this unit of work, for nobody may commit half of one."""
         store = self.reading()
+        self.written += bool(writes)
         try:
             store.write(*writes)
         except CrmError:

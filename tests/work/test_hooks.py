@@ -187,3 +187,27 @@ def test_two_crms_do_not_hear_each_others_plugins(connect: Connect) -> None:
     first.run(lambda work: work.customers.create(name="甲"), by="li")
 
     assert (1, 0) == (len(one.heard), len(other.heard))
+
+
+def test_before_may_refuse_what_is_changed_many_at_a_time(connect: Connect) -> None:
+    crm = connect(plugins=[Guard()])
+    crm.run(lambda work: work.customers.create(name="甲", level="A"), by="li")
+
+    with pytest.raises(HookRefused):
+        crm.run(lambda work: work.repository(Customer).change(F.level == "A", {"level": "B"}), by="li")
+    assert 1 == crm.run(lambda work: work.customers.count(F.level == "A"), by="li")
+
+
+def test_after_hears_of_what_was_changed_many_at_a_time(connect: Connect) -> None:
+    heard: list[tuple[str, str]] = []
+
+    class Ear:
+        @hookimpl
+        def record_saved(self, before: Any, after: Any) -> None:
+            heard.append((before.level, after.level))
+
+    crm = connect(plugins=[Ear()])
+    crm.run(lambda work: work.customers.create(name="甲", level="A"), by="li")
+    crm.run(lambda work: work.repository(Customer).change(F.level == "A", {"level": "B"}), by="li")
+
+    assert [("A", "B")] == heard

@@ -12,6 +12,7 @@ from salescrm.services.base import Service
 from salescrm.services.fields import ContactFields
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id
+from salescrm.whole import whole
 
 __all__ = ["ContactService"]
 
@@ -22,6 +23,7 @@ class ContactService(Service[Contact]):
     def __init__(self, work: UnitOfWork) -> None:
         super().__init__(work, Contact)
 
+    @whole
     def create(self, **fields: Unpack[ContactFields]) -> Contact:
         """A new contact of ``customer_id``; the first one of a customer is primary.
 
@@ -31,6 +33,7 @@ class ContactService(Service[Contact]):
         self.must_exist(Customer, [fields.get("customer_id")], "customer_id")
         return self.add_to(Id(fields.get("customer_id", "")), fields)
 
+    @whole
     def add_to(self, customer_id: Id, fields: ContactFields, *, first: bool | None = None) -> Contact:
         """A new contact of a customer that is known to exist; *first* says whether it has none yet."""
         contact = self.build({"primary": False, **fields}, customer_id=customer_id)
@@ -44,6 +47,7 @@ class ContactService(Service[Contact]):
             self._only_primary(added)
         return added
 
+    @whole
     def edit(self, contact: Contact | Id, **changes: Unpack[ContactFields]) -> Contact:
         """*contact* with *changes*; making it primary makes the others of the customer not."""
         before = self.read(contact)

@@ -16,6 +16,7 @@ from salescrm.services.contacts import ContactService
 from salescrm.services.fields import ContactFields, CustomerFields
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, moment
+from salescrm.whole import whole
 
 __all__ = ["CustomerService"]
 
@@ -41,6 +42,7 @@ class CustomerService(Service[Customer]):
     def __init__(self, work: UnitOfWork) -> None:
         super().__init__(work, Customer)
 
+    @whole
     def create(self, *, contacts: Sequence[ContactFields] = (), **fields: Unpack[CustomerFields]) -> Customer:
         """
         A new customer, numbered by policy, with its contacts, the first of them primary.
@@ -63,6 +65,7 @@ class CustomerService(Service[Customer]):
                 service.add_to(added.id, contact, first=position == 0)
         return added
 
+    @whole
     def create_many(self, drafts: Iterable[Customer]) -> int:
         """
         Adds *drafts* in bulk, logged like single ones; how many.
@@ -94,6 +97,7 @@ class CustomerService(Service[Customer]):
         if batch:
             yield from numbered()
 
+    @whole
     def edit(self, customer: Customer | Id, **changes: Unpack[CustomerFields]) -> Customer:
         """
         *customer* with *changes*, each logged with its old and new value.
@@ -142,6 +146,7 @@ class CustomerService(Service[Customer]):
             before, collaborators=tuple(one for one in before.collaborators if one.member_id != member_id)
         )
 
+    @whole
     def remove(self, customer: Customer | Id) -> None:
         """
         *customer* and its contacts are gone; the change log keeps what they held.

@@ -21,6 +21,7 @@ from salescrm.services.base import Service
 from salescrm.services.fields import FollowUpFields
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, clean_text, moment
+from salescrm.whole import whole
 
 __all__ = ["FollowUpService", "Outcome"]
 
@@ -86,6 +87,7 @@ class FollowUpService(Service[FollowUp]):
             after = self.schema.evolve(after, {"customer_id": self._customer(refs)})
         return self.records.save(before, after, edited=FollowUpEdited)
 
+    @whole
     def complete(
         self,
         follow_up: FollowUp | Id,
@@ -107,6 +109,7 @@ class FollowUpService(Service[FollowUp]):
         at = self._past(done_at)
         return self._done(before, at, result, next, outcome)
 
+    @whole
     def record(
         self,
         *,

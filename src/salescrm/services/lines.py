@@ -11,6 +11,7 @@ from salescrm.query import F
 from salescrm.services.base import Service
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Money
+from salescrm.whole import whole
 
 __all__ = ["LineService"]
 
@@ -30,6 +31,7 @@ class LineService(Service[OpportunityLine]):
         """The lines of an opportunity, in the order they came."""
         return tuple(self.stream(F.opportunity_id == opportunity_id))
 
+    @whole
     def add(
         self,
         opportunity_id: Id,
@@ -68,6 +70,7 @@ class LineService(Service[OpportunityLine]):
         self._follow(deal, lines, (*lines, added))
         return added
 
+    @whole
     def edit(
         self,
         line: OpportunityLine | Id,
@@ -88,6 +91,7 @@ class LineService(Service[OpportunityLine]):
         self._follow(deal, lines, tuple(saved if one.id == saved.id else one for one in lines))
         return saved
 
+    @whole
     def remove(self, line: OpportunityLine | Id) -> None:
         """*line* is gone; the change log keeps what it held."""
         before = self.read(line)

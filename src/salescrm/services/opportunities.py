@@ -28,6 +28,7 @@ from salescrm.services.lines import LineService
 from salescrm.stages import Move, Pipeline, StageStay, enter, evidence_of, history, move, stalled
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, Money, moment
+from salescrm.whole import whole
 
 __all__ = ["LineFields", "OpportunityService"]
 
@@ -71,6 +72,7 @@ class OpportunityService(Service[Opportunity]):
         """The product lines."""
         return LineService(self.unit)
 
+    @whole
     def create(
         self,
         *,
@@ -127,6 +129,7 @@ class OpportunityService(Service[Opportunity]):
         self._references(changes)
         return self.records.save(before, self.evolve(before, changes), edited=OpportunityEdited)
 
+    @whole
     def move(
         self,
         opportunity: Opportunity | Id,
