@@ -17,6 +17,7 @@ from salescrm.backends.sql.errors import Translator
 from salescrm.backends.sql.handles import connection_of
 from salescrm.backends.sql.lending import HostLender, Lender, OwnLender
 from salescrm.backends.sql.statements import Statements
+from salescrm.backends.sql.statistics import assume_sizes
 from salescrm.backends.sql.store import SqlStore
 from salescrm.backends.sql.tables import index_name, key_name, tables
 from salescrm.backends.sql.writing import Writing
@@ -120,6 +121,8 @@ class SqlBackend:
         """Brings tables and indexes to this version; safe to call again, and by several processes at once."""
         with self._connected() as connection:
             schema_version.migrate(connection, prefix=self._prefix, schema=self._schema)
+            if self._flavor.name == "sqlite" and self._schema is None:
+                assume_sizes(connection, self.tables.values())
 
     def verify(self) -> None:
         """Raises SchemaOutdated unless `migrate` has nothing to do."""
