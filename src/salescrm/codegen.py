@@ -83,19 +83,21 @@ def _compile(name: str, source: list[str], names: dict[str, Any]) -> Any:
     return names[name]
 
 
-def writer(schema: Schema, codec: Codec) -> Callable[[Any], tuple[Any, ...]]:
-    """A function from a record to one value per column of ``schema.columns``."""
+def writer(
+    schema: Schema, codec: Codec, columns: Iterable[str] | None = None
+) -> Callable[[Any], tuple[Any, ...]]:
+    """A function from a record to one value per column of ``schema.columns``, or of those named *columns*, in that order."""
     names: dict[str, Any] = {"fold": fold}
-    cells = []
+    cells: dict[str, str] = {}
     for field in schema.fields.values():
-        cells += _write_cells(field, codec, names)
+        written = _write_cells(field, codec, names)
+        cells |= zip((column.name for column in field.columns), written, strict=True)
     if schema.searchable:
         parts = " ".join(f"r.{name} or ''," for name in schema.searchable)
-        cells.append(f"fold('\\n'.join(({parts})))")
-    return typing.cast(
-        Callable[[Any], tuple[Any, ...]],
-        _compile("write", ["def write(r):", f"    return ({', '.join(cells)},)"], names),
-    )
+        cells["search_text"] = f"fold('\\n'.join(({parts})))"
+    wanted = ", ".join(cells[name] for name in (cells if columns is None else columns))
+    source = ["def write(r):", f"    return ({wanted},)"]
+    return typing.cast(Callable[[Any], tuple[Any, ...]], _compile("write", source, names))
 
 
 def _write_cells(field: SchemaField, codec: Codec, names: dict[str, Any]) -> list[str]:

@@ -148,9 +148,11 @@ class Schema:
 
     # What follows is generated once per entity; see `codegen`.
 
-    def writer(self, codec: codegen.Codec) -> Callable[[Any], tuple[Any, ...]]:
-        """A function from a record to its row: one value per column of `columns`, converted by *codec*."""
-        return codegen.writer(self, codec)
+    def writer(
+        self, codec: codegen.Codec, columns: Iterable[str] | None = None
+    ) -> Callable[[Any], tuple[Any, ...]]:
+        """A function from a record to its row by *codec*: one value per column of `columns`, or of those named *columns*."""
+        return codegen.writer(self, codec, columns)
 
     def reader(self, codec: codegen.Codec) -> Callable[[Iterable[Sequence[Any]]], list[Any]]:
         """A function from rows of `read_columns` to records; it trusts the rows and runs no validator."""
