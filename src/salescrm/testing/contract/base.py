@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -118,6 +119,13 @@ class Door:
 
         with ThreadPoolExecutor(len(jobs)) as pool:
             return list(pool.map(started, jobs))
+
+    def pause(self, seconds: float) -> None:
+        """Lets the others go on for so long."""
+        if self.colour == "async":
+            wait(asyncio.sleep(seconds))
+        else:
+            time.sleep(seconds)
 
     def close(self) -> None:
         """Rolls back what is still open."""

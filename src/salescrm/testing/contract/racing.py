@@ -167,6 +167,37 @@ class Racing(Contract):
         found = door.open().find(Customer)
         assert {9} == {one.version for one in found}
 
+    @pytest.mark.parametrize("skip_locked", [True, False])
+    def test_what_others_hold(self, door: Door, make: Maker, skip_locked: bool) -> None:
+        """A record that another is changing is skipped or waited for, and never taken as it was before."""
+        held, free = make.customer(level="A"), make.customer(level="B")
+        door.seed(held, free)
+        holding: list[str] = []
+
+        def holder() -> list[str]:
+            asking = door.open()
+            holding.extend(one.id for one in asking.change(Customer, F.level == "A", {"owner_id": "first"}))
+            door.pause(0.3)
+            asking.commit()
+            return holding
+
+        def other() -> list[str]:
+            while not holding:
+                door.pause(0.01)
+            return claim_all(door, "second", limit=10, skip_locked=skip_locked)
+
+        assert [[held.id], [free.id]] == door.at_once([holder, other])
+        assert ["first", "second"] == [one.owner_id for one in door.open().find(Customer, order=(F.level,))]
+
+    def test_migrating_at_once(self, door: Door, make: Maker) -> None:
+        """Several may bring the tables up to date at the same moment, and what is there stays."""
+        door.seed(make.customer())
+
+        door.at_once([door.backend.migrate] * 4)
+
+        door.backend.verify()
+        assert 1 == len(door.ids(Customer))
+
     def _claimer(self, door: Door, number: int, limit: int, *, skip_locked: bool) -> Callable[[], list[str]]:
         return lambda: claim_all(door, f"m{number}", limit=limit, skip_locked=skip_locked)
 
