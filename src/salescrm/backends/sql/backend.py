@@ -14,7 +14,7 @@ from salescrm.backends.sql import schema_version
 from salescrm.backends.sql.channels import Channel, JoinedChannel, OwnChannel, Patience
 from salescrm.backends.sql.engines import compiling_dialect, flavor_of, own_engine
 from salescrm.backends.sql.errors import Translator
-from salescrm.backends.sql.handles import connection_of
+from salescrm.backends.sql.handles import lent_by
 from salescrm.backends.sql.lending import HostLender, Lender, OwnLender
 from salescrm.backends.sql.statements import Statements
 from salescrm.backends.sql.statistics import assume_sizes
@@ -105,10 +105,7 @@ class SqlBackend:
         Raises:
             Misconfigured: *handle* is none of these, is of another database, or commits each statement by itself.
         """
-        connection = connection_of(handle, self.engine)
-        channel = JoinedChannel(
-            self._flavor, self._translate, connection, is_async=connection.dialect.is_async
-        )
+        channel = JoinedChannel(self._flavor, self._translate, lent_by(handle, self.engine))
         return self._store(channel, tenant)
 
     def _store(self, channel: Channel, tenant: str) -> SqlStore:

@@ -13,14 +13,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, Final, NoReturn, cast
 
 import attrs
-import sqlalchemy as sa
 from sqlalchemy.pool import PoolProxiedConnection
 
 from salescrm.backends.sql.effects import Effects
 from salescrm.backends.sql.errors import Translator
 from salescrm.backends.sql.flavor import Flavor
+from salescrm.backends.sql.handles import Lent
 from salescrm.backends.sql.lending import Lender
-from salescrm.errors import Transient
+from salescrm.errors import Transient, WorkEnded
 
 __all__ = ["Channel", "JoinedChannel", "OwnChannel", "Patience"]
 
@@ -55,7 +55,7 @@ class Channel(ABC):
     def rows(self, text: str, parameters: Sequence[Any]) -> list[Any]:
         """All rows."""
         try:
-            cursor = self._cursor or self._open()
+            cursor = self._at_hand()
             cursor.execute(text, parameters)
             return cursor.fetchall()  # type: ignore[no-any-return]  # the driver's rows
         except BaseException as error:  # noqa: BLE001 - told apart there
@@ -64,7 +64,7 @@ class Channel(ABC):
     def count(self, text: str, parameters: Sequence[Any]) -> int:
         """How many records were met."""
         try:
-            cursor = self._cursor or self._open()
+            cursor = self._at_hand()
             cursor.execute(text, parameters)
             return cursor.rowcount  # type: ignore[no-any-return]  # the driver's number
         except BaseException as error:  # noqa: BLE001 - told apart there
@@ -73,7 +73,7 @@ class Channel(ABC):
     def many(self, text: str, rows: Iterable[Sequence[Any]]) -> None:
         """Runs *text* once for each of *rows*, by whatever the driver has for that."""
         try:
-            cursor = self._cursor or self._open()
+            cursor = self._at_hand()
             cursor.executemany(text, rows if isinstance(rows, list) else list(rows))
         except BaseException as error:  # noqa: BLE001 - told apart there
             self._raise(error)
@@ -81,7 +81,7 @@ class Channel(ABC):
     def run(self, text: str) -> None:
         """Runs *text*, which has no parameters and gives nothing."""
         try:
-            (self._cursor or self._open()).execute(text)
+            self._at_hand().execute(text)
         except BaseException as error:  # noqa: BLE001 - told apart there
             self._raise(error)
 
@@ -118,6 +118,10 @@ class Channel(ABC):
 
     @abstractmethod
     def _lent(self) -> PoolProxiedConnection: ...
+
+    def _at_hand(self) -> Any:
+        """The cursor."""
+        return self._cursor or self._open()
 
     def _open(self) -> Any:
         fairy = self._fairy = self._lent()
@@ -260,21 +264,28 @@ class OwnChannel(Channel):
 class JoinedChannel(Channel):
     """The connection of a host's open transaction: never committed, rolled back or given back here."""
 
-    def __init__(
-        self, flavor: Flavor, translate: Translator, connection: sa.Connection, *, is_async: bool
-    ) -> None:
-        super().__init__(flavor, translate, is_async=is_async)
-        self._connection = connection
+    def __init__(self, flavor: Flavor, translate: Translator, lent: Lent) -> None:
+        super().__init__(flavor, translate, is_async=lent.connection.dialect.is_async)
+        self._host = lent
         self._effects: Effects | None = None
 
     def _lent(self) -> PoolProxiedConnection:
-        return self._connection.connection
+        return self._host.connection.connection
+
+    def _at_hand(self) -> Any:
+        # Once the host has ended it, the connection may already be somebody else's.
+        if not self._host.transaction.is_active:
+            raise WorkEnded("the host has ended its transaction")
+        return self._cursor or self._open()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         yield
 
     def begin(self) -> None:
+        self._at_hand()
+        # A Session sends its SAVEPOINT only when somebody asks for the connection.
+        self._host.renew()
         driver: Any = self.fairy.driver_connection
         # sqlite3 begins by itself at the first INSERT; what reads first and then writes must have the lock before.
         if self.flavor.name == "sqlite" and not driver.in_transaction:
@@ -287,6 +298,8 @@ class JoinedChannel(Channel):
         """Nothing: the host rolls back."""
 
     def after_commit(self, effect: Callable[[], None]) -> None:
-        if self._effects is None or not self._effects.transaction.is_active:
-            self._effects = Effects(self._connection)
+        self._at_hand()
+        self._host.renew()
+        if self._effects is None:
+            self._effects = Effects(self._host.connection, self._host.transaction)
         self._effects.append(effect)

@@ -13,8 +13,6 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from salescrm.errors import Misconfigured
-
 __all__ = ["Effects"]
 
 Effect: TypeAlias = Callable[[], None]
@@ -22,19 +20,12 @@ Effect: TypeAlias = Callable[[], None]
 
 class Effects:
     """
-    Effects noted in the open transaction of *connection*, run in order once it has been committed.
+    Effects noted in the open *transaction* of *connection*, run in order once it has been committed.
 
     A savepoint that is rolled back takes along those noted since it began.
-
-    Raises:
-        Misconfigured: No transaction is open.
     """
 
-    def __init__(self, connection: sa.Connection) -> None:
-        transaction = connection.get_transaction()
-        if transaction is None:
-            raise Misconfigured("the host's transaction has ended", "join the one that is open now")
-        self.transaction = transaction
+    def __init__(self, connection: sa.Connection, transaction: sa.RootTransaction) -> None:
         self._connection = connection
         self._noted: list[Effect] = []
         #: How many were noted when each open savepoint began.

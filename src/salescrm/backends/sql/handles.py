@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import attrs
 import sqlalchemy as sa
 
 from salescrm.errors import Misconfigured
 
-__all__ = ["connection_of"]
+__all__ = ["Lent", "lent_by"]
 
 _HINT = "join a SQLAlchemy Session or Connection of the same database, inside its transaction"
 
 
-def connection_of(handle: Any, engine: sa.Engine) -> sa.Connection:
-    """The Connection of *handle*, its transaction begun, what a Session had pending flushed.
+@attrs.frozen(eq=False)
+class Lent:
+    """A host's connection, the transaction that is open on it, and what to call before each write to it."""
+
+    connection: sa.Connection
+    transaction: sa.RootTransaction
+    renew: Callable[[], object]
+
+
+def lent_by(handle: Any, engine: sa.Engine) -> Lent:
+    """What *handle* lends, its transaction begun, what a Session had pending flushed.
 
     Raises:
         Misconfigured: *handle* is of no such type, of another database than *engine*, or in autocommit.
     """
     for twin in ("sync_session", "sync_connection"):
         handle = getattr(handle, twin, None) or handle
+    renew: Callable[[], object] = _nothing
     if isinstance(handle, sa.Connection):
         connection = handle
     elif callable(getattr(handle, "flush", None)) and callable(getattr(handle, "connection", None)):
         handle.flush()
         try:
             connection = handle.connection()
+            renew = handle.connection
         except sa.exc.UnboundExecutionError as unbound:
             raise Misconfigured("this Session has no one engine", "join one of its Connections") from unbound
     else:
         raise Misconfigured(f"a {type(handle).__name__} can't be joined", _HINT)
     _check_same(connection, engine)
-    if not connection.in_transaction():
-        connection.begin()
+    # As SQLAlchemy itself begins one at the first statement.
+    transaction = connection.get_transaction() or connection.begin()
     _check_transactional(connection)
-    return connection
+    return Lent(connection, transaction, renew)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _check_same(connection: sa.Connection, engine: sa.Engine) -> None:
