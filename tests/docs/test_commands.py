@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 SHOWN = sorted(
     {
-        line
+        line.strip()
         for page in PAGES
         for line in re.findall(
-            r"(?:^|`|&& )(salescrm [a-z][^`\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE
+            r"(?:^|`|&& )(salescrm [a-z][^`&\n]*)", page.read_text(encoding="utf-8"), re.MULTILINE
         )
     }
 )
