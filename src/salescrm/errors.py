@@ -33,6 +33,7 @@ An error is its facts: attributes to branch on, and a sentence made of them.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, ClassVar
 
 import attrs
@@ -69,13 +70,13 @@ __all__ = [
 
 def fact(value: Any) -> str:
     """*value* as a sentence shows it: text in quotes, cut where it would drown the sentence."""
-    if isinstance(value, tuple | list | frozenset | set):
-        return ", ".join(fact(one) for one in value)
     if isinstance(value, str):
         value = value[:100]  # a text of a megabyte is cut before it is quoted
     try:
+        if isinstance(value, tuple | list | frozenset | set):
+            return ", ".join(fact(one) for one in islice(value, 50))
         shown = str(value) if isinstance(value, Unmet) else ascii_safe(repr(value))
-    except ValueError:  # a whole number of more digits than Python shows
+    except (ValueError, RecursionError):  # more digits, or deeper, than Python shows
         shown = f"a {type(value).__name__} too long to show"
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 
 from salescrm.access import Action
 from salescrm.entities.base import RecordT
-from salescrm.errors import InvalidQuestion, NotFound
+from salescrm.errors import InvalidQuestion, NotFound, fact
 from salescrm.page import Page
 from salescrm.plans import Asked
 from salescrm.query import EVERYTHING, F, Order, Query, Tally, Where, count
 from salescrm.query.fields import Field, OrderLike, SpanField
+from salescrm.query.nodes import operand_of
 from salescrm.values import Id
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ __all__ = ["Reader", "orders"]
 
 #: How many ids one question asks for.
 _IDS_AT_ONCE = 500
+_LONGEST_ID = 64
 
 
 def orders(order: Iterable[OrderLike | str]) -> tuple[Order, ...]:
@@ -33,29 +35,41 @@ def orders(order: Iterable[OrderLike | str]) -> tuple[Order, ...]:
 
 
 def _name(field: Field | str) -> str:
-    path = field if isinstance(field, str) else field.__operand__
+    path = operand_of(field)
     if not isinstance(path, str):
         raise InvalidQuestion(f"{field!r} is no field; write F.name or -F.name")
     return path
 
 
-class Reader(Generic[RecordT]):
-    """The records of one entity, as the acting member of *unit* may see them."""
+def _may_be_stored(id: object) -> bool:
+    """Whether a record may have this *id*; asked for any other, engines answer in different ways."""
+    if type(id) is not str or not 0 < len(id) <= _LONGEST_ID:
+        return False
+    return id.isprintable() or ("\0" not in id and id == id.encode(errors="ignore").decode())
 
-    def __init__(self, unit: UnitOfWork, entity: type[RecordT]) -> None:
+
+class Reader(Generic[RecordT]):
+    """The records of one entity, as the acting member of *unit* may see them; all of them where it is not *scoped*."""
+
+    def __init__(self, unit: UnitOfWork, entity: type[RecordT], *, scoped: bool = True) -> None:
         self.unit = unit
         self.entity = entity
         kit = unit.kit
+        if entity not in kit.by_record:
+            raise TypeError(f"{entity!r} is no entity of salescrm")
         self.schema = kit.by_record[entity]
         self._checker = kit.checker
+        self._scoped = scoped
 
     def _scope(self, action: Action) -> Where | None:
+        if not self._scoped:
+            return None
         return self.unit.kit.access.scope(self.unit.member, self.schema.name, action)
 
     def peek(self, id: Id) -> RecordT | None:
         """The record, or None if there is none that the member may see."""
         store = self.unit.reading()
-        if type(id) is not str:
+        if not _may_be_stored(id):
             return None
         scope = self._scope("read")
         if scope is None:
@@ -71,12 +85,12 @@ class Reader(Generic[RecordT]):
         """
         found = self.peek(id)
         if found is None:
-            raise NotFound(self.schema.name, str(id)[:80])
+            raise NotFound(self.schema.name, id[:80] if isinstance(id, str) else fact(id))
         return found
 
     def many(self, ids: Iterable[Id]) -> dict[Id, RecordT]:
         """By id, those of *ids* that there are and that the member may see."""
-        wanted = list(dict.fromkeys(ids))
+        wanted = list(dict.fromkeys(id for id in ids if _may_be_stored(id)))
         found: dict[Id, RecordT] = {}
         for start in range(0, len(wanted), _IDS_AT_ONCE):
             part = wanted[start : start + _IDS_AT_ONCE]
@@ -135,7 +149,7 @@ class Reader(Generic[RecordT]):
         """Just the values of *columns*, one tuple per record, as `find` would order and limit them."""
         query = Query(where=where, order=orders(order), limit=limit, after=after)
         store = self.unit.reading()
-        operands = [one if isinstance(one, str) else one.__operand__ for one in columns]
+        operands = [operand_of(one) for one in columns]
         asked, finish = self._checker.select(
             self.schema, operands, query, self.unit.context, scope=self._scope("read")
         )
@@ -144,10 +158,20 @@ class Reader(Generic[RecordT]):
     def stream(
         self, where: Where = EVERYTHING, *, order: Iterable[OrderLike | str] = (), size: int = 1_000
     ) -> Iterator[RecordT]:
-        """Every record that *where* holds for, in *order*, in memory that does not grow; read, don't write meanwhile."""
+        """
+        Every record that *where* holds for, in *order*, in memory that does not grow; read, don't write meanwhile.
+
+        *size* records are fetched at a time, as long as this Work lasts.
+        """
         store = self.unit.reading()
+        if type(size) is not int or size < 1:
+            raise InvalidQuestion(f"size is {size!r}; a whole number from 1 is wanted")
         asked = self._checker.all(
             self.schema, where, orders(order), self.unit.context, scope=self._scope("read")
         )
-        for chunk in store.stream(asked, size=size):
+        return self._flat(store.stream(asked, size=size))
+
+    def _flat(self, chunks: Iterator[list[RecordT]]) -> Iterator[RecordT]:
+        for chunk in chunks:
             yield from chunk
+            self.unit.reading()  # once it is over, its connection is somebody else's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import pairwise
 from threading import Lock
 from typing import Any, Final, TypeVar
 
@@ -14,8 +15,8 @@ from salescrm.checking.literals import Context
 from salescrm.checking.numbers import Finish, Numbers, no_conversion
 from salescrm.errors import InvalidQuestion
 from salescrm.kinds import Kind
-from salescrm.plans import After, AllOf, Asked, AskedTally, FindPlan, SortKey, TallyPlan
-from salescrm.query.nodes import Bucket, Operand, Order, Query, Shape, Tally, Where, shape
+from salescrm.plans import After, AllOf, Asked, AskedTally, FindPlan, InBucket, SortKey, TallyPlan
+from salescrm.query.nodes import Bucket, Measure, Operand, Order, Query, Shape, Tally, Where, shape
 from salescrm.schema import Schema
 
 __all__ = ["Checker", "Limits"]
@@ -72,7 +73,7 @@ class Checker:
             after = self._cursors.read(schema, query, self._order(schema, query.order))
         nulls = tuple(value is None for value in after) if after is not None else None
         key = ("find", schema.collection, asked, scoped, query.order, nulls)
-        kept = self._plans.get(key)
+        kept = self._kept(key)
         if kept is None:
             kept = self._keep(key, self._find_plan(schema, query, scope, nulls))
         values = [slot.convert(literals[slot.literal], context) for slot in kept.slots]
@@ -99,7 +100,7 @@ class Checker:
             self._shape(scope, literals) if scope is not None else None,
             tuple(order),
         )
-        kept = self._plans.get(key)
+        kept = self._kept(key)
         if kept is None:
             making = Conditions(schema, self._schemas)
             condition = self._where(making, where, scope)
@@ -120,7 +121,7 @@ class Checker:
         asked = self.find(schema, query, context, scope=scope)
         # By the plan itself, not its id(): while it is a key it lives, and no other plan can take its place.
         key = ("select", asked.plan, tuple(columns))
-        kept = self._plans.get(key)
+        kept = self._kept(key)
         if kept is None:
             numbers = Numbers(Conditions(schema, self._schemas))
             sources, finish = numbers.columns(columns)
@@ -141,16 +142,18 @@ class Checker:
             else:
                 parts.append(by)
         for measure in tally.measures:
+            if not isinstance(measure, Measure):
+                raise InvalidQuestion(f"{measure!r} is no measure; write count(), total(F.name) and so on")
             where = self._shape(measure.where, literals) if measure.where is not None else None
             parts.append((measure.kind, measure.operand, where))
         key = tuple(parts)
-        kept = self._plans.get(key)
+        kept = self._kept(key)
         if kept is None:
             kept = self._keep(key, self._tally_plan(schema, tally, scope))
         values = [slot.convert(literals[slot.literal], context) for slot in kept.slots]
-        for by in tally.by:
-            if isinstance(by, Bucket) and list(by.edges) != sorted(set(by.edges)):
-                raise InvalidQuestion(f"the edges of the buckets of {by.path} must ascend")
+        for one in kept.plan.keys:
+            if isinstance(one, InBucket) and not _ascend([values[slot] for slot in one.slots]):
+                raise InvalidQuestion(f"the edges of the buckets of {one.source.column.name} must ascend")
         edges = tuple(by.edges if isinstance(by, Bucket) else None for by in tally.by)
         finish = kept.finish
         return AskedTally(kept.plan, values), lambda rows: finish(rows, edges)
@@ -160,6 +163,12 @@ class Checker:
             return shape(where, literals)
         except RecursionError:
             raise InvalidQuestion("it is nested too deep") from None
+
+    def _kept(self, key: Hashable) -> _Kept | None:
+        try:
+            return self._plans.get(key)
+        except TypeError:  # a list where the name of a field should stand
+            raise InvalidQuestion("it names what is no field") from None
 
     def _keep(self, key: Hashable, kept: _Kept) -> _Kept:
         with self._keeping:
@@ -202,7 +211,9 @@ class Checker:
             ref = making.operand(one.path).plain_ref
             if ref.follow is not None or ref.key is not None or ref.kind in _UNSORTABLE:
                 raise InvalidQuestion(f"{one.path} can't be sorted by; take a field of {schema.name} itself")
-            keys.append(SortKey(ref.column, one.descending))
+            # Named again, a field decides nothing any more; MongoDB would take the last one.
+            if all(key.column is not ref.column for key in keys):
+                keys.append(SortKey(ref.column, one.descending))
         if not any(key.column.name == "id" for key in keys):
             keys.append(SortKey(schema.by_column["id"], keys[-1].descending if keys else False))
         return tuple(keys)
@@ -210,6 +221,10 @@ class Checker:
     def cursor(self, schema: Schema, query: Query, record: Any) -> str:
         """The cursor of the page that follows *record* in *query*."""
         return self._cursors.write(schema, query, self._order(schema, query.order), record)
+
+
+def _ascend(edges: Sequence[Any]) -> bool:
+    return all(edge < following for edge, following in pairwise(edges))
 
 
 _UNSORTABLE: Final = frozenset({Kind.TEXTS, Kind.NESTED, Kind.EXTRA})

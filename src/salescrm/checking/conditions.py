@@ -70,9 +70,18 @@ class Conditions:
     slots: list[Slot] = attrs.field(factory=list)
     literals: int = 0
     nodes: int = 0
+    operands: int = 0
 
     def operand(self, operand: Operand) -> Resolved:
-        """What *operand* stands for here."""
+        """What *operand* stands for here.
+
+        Raises:
+            UnknownField: A name that the schema does not have.
+            InvalidQuestion: It is no field, or one too many.
+        """
+        self.operands += 1
+        if self.operands > 2 * MOST_WIDE:
+            raise InvalidQuestion(f"it names fields more than {2 * MOST_WIDE} times")
         return resolve_operand(operand, self.schema, self.schemas)
 
     def slot(self, convert: Convert, *, same: bool = False) -> int:
@@ -94,7 +103,7 @@ class Conditions:
         if self.nodes > MOST_WIDE:
             raise InvalidQuestion(f"it has more than {MOST_WIDE} conditions")
         match where:
-            case Always(value):
+            case Always(bool(value)):
                 return Const(value)
             case And(parts):
                 return AllOf(tuple(self.make(part, depth + 1) for part in parts))

@@ -18,12 +18,13 @@ from salescrm.kinds import Kind
 from salescrm.plans import SortKey
 from salescrm.query.nodes import Query
 from salescrm.schema import Schema
+from salescrm.values import moment
 
 __all__ = ["Cursors"]
 
 _DIGEST: Final = 12
 #: A cursor holds a few sort values; anything longer is not ours.
-_LONGEST: Final = 100_000
+_LONGEST: Final = 1_000_000
 
 
 @attrs.frozen
@@ -59,14 +60,19 @@ class Cursors:
         signature, body = raw[:_DIGEST], raw[_DIGEST:]
         if not hmac.compare_digest(signature, self._sign(schema, query, body)):
             raise InvalidCursor("it was altered, or belongs to another question")
-        values = json.loads(body)
-        return tuple(_from_json(value, key.column.kind) for value, key in zip(values, order, strict=True))
+        try:
+            values = json.loads(body)
+            return tuple(_from_json(value, key.column.kind) for value, key in zip(values, order, strict=True))
+        except (TypeError, ValueError, RecursionError):  # signed with our key, and yet none of ours
+            raise InvalidCursor("it is no cursor of ours") from None
 
     def _sign(self, schema: Schema, query: Query, body: bytes) -> bytes:
         try:
             question = repr((schema.collection, query.where, query.order)).encode("utf-8", "backslashreplace")
         except RecursionError:
             raise InvalidQuestion("it is nested too deep") from None
+        except ValueError:  # a whole number of more digits than Python shows
+            raise InvalidQuestion("a value in it is none that can be compared with") from None
         return hashlib.blake2b(question + b"\n" + body, key=self.key[:64], digest_size=_DIGEST).digest()
 
 
@@ -80,5 +86,9 @@ def _from_json(value: Any, kind: Kind) -> Any:
     if value is None:
         return None
     if kind is Kind.MOMENT:
-        return datetime.fromisoformat(value)
-    return date.fromisoformat(value) if kind is Kind.DAY else value
+        return moment(datetime.fromisoformat(value))
+    if kind is Kind.DAY:
+        return date.fromisoformat(value)
+    if type(value) is not {Kind.WHOLE: int, Kind.FLAG: bool}.get(kind, str):
+        raise TypeError(f"{value!r} is not of kind {kind.value}")
+    return value

@@ -168,6 +168,8 @@ def relative_day(value: Relative, context: Context) -> date:
                 return _first_of_month(today.year, (today.month - 1) // 3 * 3 + 3 * value.offset)
             case "year":
                 return date(today.year + value.offset, 1, 1)
+            case _:
+                raise InvalidQuestion(f"{value.unit!r} is no unit of the calendar")
     except (OverflowError, ValueError):
         raise InvalidQuestion(f"{value!r} is outside the calendar") from None
 

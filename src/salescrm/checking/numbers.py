@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import attrs
 
@@ -17,7 +17,7 @@ from salescrm.errors import InvalidQuestion
 from salescrm.jsonable import PLACES, unscaled
 from salescrm.kinds import Kind
 from salescrm.plans import CountIf, InBucket, Number, Ref, Source, SpanRef, WholeDays
-from salescrm.query.nodes import EVERYTHING, Bucket, Days, Key, Measure, Operand, Tally
+from salescrm.query.nodes import EVERYTHING, Bucket, Days, Key, Measure, MeasureKind, Operand, Tally
 from salescrm.values import Money
 
 __all__ = ["Finish", "Numbers", "no_conversion"]
@@ -118,6 +118,10 @@ class Numbers:
 
     def _measure(self, measure: Measure, keys: set[str], offset: int) -> Cell:
         """One measure; *offset* is where the numbers start in a row."""
+        if measure.kind not in get_args(MeasureKind):
+            raise InvalidQuestion(f"{measure.kind!r} measures nothing")
+        if measure.where is not None and measure.kind != "count":
+            raise InvalidQuestion(f"{measure.kind} has no condition of its own; only count() has")
         if measure.kind == "count":
             condition = self.making.make(measure.where if measure.where is not None else EVERYTHING)
             at = offset + self._add(CountIf(condition))

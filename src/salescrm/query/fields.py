@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
+from salescrm.errors import InvalidQuestion
 from salescrm.query.nodes import (
     Bucket,
     Compare,
@@ -25,6 +26,7 @@ from salescrm.query.nodes import (
     StartsWith,
     Unit,
     Where,
+    operand_of,
 )
 
 __all__ = [
@@ -115,7 +117,9 @@ class Field(_Comparable):
         return Field(f"{self._operand}.{name}")
 
     def __sub__(self, start: Field) -> SpanField:
-        return SpanField(Span(start._operand, self._operand))  # another Field
+        if not isinstance(start, Field):
+            return NotImplemented
+        return SpanField(Span(start._operand, self._operand))
 
     def __neg__(self) -> Order:
         return Order(self._operand, descending=True)
@@ -154,12 +158,21 @@ OrderLike: TypeAlias = Field | Order
 
 def ago(*, days: float = 0, hours: float = 0, minutes: float = 0) -> Relative:
     """The moment that long before the Work's now."""
-    return Relative(None, delta=-timedelta(days=days, hours=hours, minutes=minutes))
+    return Relative(None, delta=-_duration(days, hours, minutes))
 
 
 def now(*, days: float = 0, hours: float = 0, minutes: float = 0) -> Relative:
     """The Work's now, or that long after it."""
-    return Relative(None, delta=timedelta(days=days, hours=hours, minutes=minutes))
+    return Relative(None, delta=_duration(days, hours, minutes))
+
+
+def _duration(days: float, hours: float, minutes: float) -> timedelta:
+    try:
+        return timedelta(days=days, hours=hours, minutes=minutes)
+    except (OverflowError, ValueError):  # beyond the calendar, or not a number
+        raise InvalidQuestion(
+            f"{days!r} days, {hours!r} hours, {minutes!r} minutes are no duration"
+        ) from None
 
 
 def today(offset: int = 0) -> Relative:
@@ -184,32 +197,32 @@ def count(where: Where | None = None) -> Measure:
 
 def total(field: Field | SpanField) -> Measure:
     """The sum, exact; None of nothing. Money of several currencies in one group is refused."""
-    return Measure("total", field.__operand__)
+    return Measure("total", operand_of(field))
 
 
 def mean(field: Field | SpanField) -> Measure:
     """The arithmetic mean of the non-null values; None of nothing."""
-    return Measure("mean", field.__operand__)
+    return Measure("mean", operand_of(field))
 
 
 def lowest(field: Field | SpanField) -> Measure:
     """The least non-null value."""
-    return Measure("min", field.__operand__)
+    return Measure("min", operand_of(field))
 
 
 def highest(field: Field | SpanField) -> Measure:
     """The greatest non-null value."""
-    return Measure("max", field.__operand__)
+    return Measure("max", operand_of(field))
 
 
 def distinct(field: Field) -> Measure:
     """How many different non-null values."""
-    return Measure("distinct", field.__operand__)
+    return Measure("distinct", operand_of(field))
 
 
 def bucket(field: Field, edges: Iterable[datetime] | Iterable[date]) -> Bucket:
     """A key: the start of the time bucket that *field* falls in, between two of the ascending *edges*; None outside."""
-    operand = field.__operand__
+    operand = operand_of(field)
     if not isinstance(operand, str):
         raise TypeError("bucket() wants a field")
     return Bucket(operand, tuple(edges))
@@ -217,7 +230,7 @@ def bucket(field: Field, edges: Iterable[datetime] | Iterable[date]) -> Bucket:
 
 def days(span: SpanField) -> Days:
     """A key: the whole days of *span*, rounded down."""
-    operand = span.__operand__
+    operand = operand_of(span)
     if not isinstance(operand, Span):
         raise TypeError("days() wants the difference of two fields: days(F.closed_at - F.opened_at)")
     return Days(operand)

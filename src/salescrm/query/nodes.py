@@ -31,6 +31,7 @@ __all__ = [
     "Key",
     "Literal_",
     "Measure",
+    "MeasureKind",
     "Named",
     "Not",
     "OneOf",
@@ -47,6 +48,7 @@ __all__ = [
     "Tally",
     "Unit",
     "Where",
+    "operand_of",
 ]
 
 Operator: TypeAlias = Literal["eq", "ne", "lt", "le", "gt", "ge"]
@@ -245,18 +247,35 @@ def _keys(keys: Iterable[Key | Named]) -> tuple[Key, ...]:
     return tuple(key if isinstance(key, str | Bucket | Days) else _path(key) for key in keys)
 
 
+def operand_of(named: Named | str) -> Operand:
+    """What *named* stands for.
+
+    Raises:
+        TypeError: It is no field.
+    """
+    if isinstance(named, str):
+        return named
+    try:
+        return named.__operand__
+    except AttributeError:
+        raise TypeError(f"{named!r} is no field; write F.name") from None
+
+
 def _path(named: Named) -> str:
-    operand = named.__operand__
+    operand = operand_of(named)
     if isinstance(operand, Span):
         raise TypeError("a span is no key; write days(F.closed_at - F.opened_at)")
     return operand
 
 
+MeasureKind: TypeAlias = Literal["count", "total", "mean", "min", "max", "distinct"]
+
+
 @attrs.frozen
 class Measure:
-    """One number per group. Of nothing, a count is 0 and any other measure None."""
+    """One number per group. Of nothing, a count is 0 and any other measure None; only a count has a condition *where*."""
 
-    kind: Literal["count", "total", "mean", "min", "max", "distinct"]
+    kind: MeasureKind
     operand: Operand | None = None
     where: Where | None = None
 
@@ -275,7 +294,7 @@ def shape(where: Where, values: list[object]) -> Shape:
     match where:
         case Compare():
             values.append(where.value)
-            return (where.operator, where.operand)
+            return ("compare", where.operator, where.operand)
         case And():
             return ("and", *[shape(part, values) for part in where.parts])
         case Or():

@@ -51,7 +51,18 @@ _DEEPEST: Final = 100
 
 
 def dump(where: Where) -> dict[str, Any]:
-    """*where* as JSON-able data; `load` gives it back, equal (durations to the millisecond, which is all they count)."""
+    """
+    *where* as JSON-able data; `load` gives it back, equal (durations to the millisecond, which is all they count).
+
+    Raises:
+        InvalidQuestion: It is nested deeper than `load` takes, or holds a value that no question may.
+    """
+    return _dump(where, 0)
+
+
+def _dump(where: Where, depth: int) -> dict[str, Any]:
+    if depth > _DEEPEST:
+        raise InvalidQuestion(f"it is nested deeper than {_DEEPEST} levels")
     match where:
         case Always(value):
             return {"always": value}
@@ -70,11 +81,11 @@ def dump(where: Where) -> dict[str, Any]:
         case Search(text):
             return {"search": text}
         case And(parts):
-            return {"all": [dump(part) for part in parts]}
+            return {"all": [_dump(part, depth + 1) for part in parts]}
         case Or(parts):
-            return {"any": [dump(part) for part in parts]}
+            return {"any": [_dump(part, depth + 1) for part in parts]}
         case Not(part):
-            return {"not": dump(part)}
+            return {"not": _dump(part, depth + 1)}
     assert_never(where)
 
 
@@ -100,7 +111,8 @@ def _dump_literal(value: Literal_) -> Any:
             return {"relative": {"milliseconds": delta // _MILLISECOND}}
         case Relative(unit, offset, _):
             return {"relative": {"unit": unit, "offset": offset}}
-    assert_never(value)
+        case _:
+            raise InvalidQuestion(f"{reprlib.repr(value)} is no value that a question can hold")
 
 
 def load(data: object) -> Where:
