@@ -73,4 +73,5 @@ def _peer(name: str, url: str) -> Contender:
             from bench.peers.alchemy import AlchemyPeer
 
             return AlchemyPeer(url, clock(), ids())
-    raise ValueError(f"no peer is called {name}; there are {', '.join(PEERS)}")
+        case _:
+            raise ValueError(f"no peer is called {name}; there are {', '.join(PEERS)}")

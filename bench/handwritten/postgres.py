@@ -203,7 +203,7 @@ def customer_row(c: Customer) -> tuple[Any, ...]:
     # fmt: on
 
 
-def customer_of(row: Sequence[Any]) -> Customer:
+def customer_of(row: Any) -> Customer:
     """The customer of one row."""
     # fmt: off
     (
