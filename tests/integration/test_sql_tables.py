@@ -13,11 +13,15 @@ from salescrm.schema import Index
 from tests.integration.sql_lab import SCHEMAS, TENANT, lab, own
 
 CUSTOMERS = SCHEMAS["customers"]
-DIALECTS = {"sqlite": sqlite.dialect(), "postgresql": postgresql.dialect(), "mysql": mysql.dialect()}
+DIALECTS: dict[str, sa.Dialect] = {
+    "sqlite": sqlite.base.SQLiteDialect(),
+    "postgresql": postgresql.base.PGDialect(),  # type: ignore[no-untyped-call]  # as SQLAlchemy ships it
+    "mysql": mysql.base.MySQLDialect(),
+}
 
 
-def _ddl(name: str, dialect: sa.Dialect, **options: str) -> str:
-    table = tables(SCHEMAS.values(), **options)[name]
+def _ddl(name: str, dialect: sa.Dialect) -> str:
+    table = tables(SCHEMAS.values())[name]
     return " ".join(str(CreateTable(table).compile(dialect=dialect)).split())
 
 

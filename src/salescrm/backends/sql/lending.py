@@ -7,11 +7,15 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.pool import PoolProxiedConnection
 
 __all__ = ["HostLender", "Lender", "OwnLender"]
+
+#: Fewer than the pool may give out, so that whoever else uses the engine finds some there.
+_AT_HAND: Final = 5
 
 
 class Lender(ABC):
@@ -34,8 +38,8 @@ class OwnLender(Lender):
     """
     Connections of our own engine, as they are.
 
-    Those given back are kept at hand: SQLAlchemy's way out of and into the pool takes 10 µs, as much as SQLite needs to
-    read a record.  The pool still makes them, counts them, and is where one waits when all are out.
+    A few are kept at hand when they come back: SQLAlchemy's way out of and into the pool takes 10 µs, as much as SQLite
+    needs to read a record.  The pool still makes them, counts them, and is where one waits when all are out.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -65,7 +69,7 @@ class OwnLender(Lender):
             self._waiting.pop()
 
     def _take_back(self, fairy: PoolProxiedConnection) -> None:
-        if not fairy.is_valid:
+        if not fairy.is_valid or len(self._idle) >= _AT_HAND:
             fairy.close()
             return
         self._idle.append(fairy)
