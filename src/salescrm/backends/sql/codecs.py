@@ -29,7 +29,22 @@ __all__ = [
     "to_json",
 ]
 
-to_json: Final[Callable[[Any], str]] = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+def _json_encoder() -> Callable[[Any], str]:
+    """
+    Compact JSON of data that is known to be JSON-able, without a look for circles.
+
+    `json.JSONEncoder` makes its C encoder anew for each value, which costs more than a log entry takes to encode.
+    """
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # an interpreter without the C module
+        return json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    escaped = json.encoder.encode_basestring
+    encode = make(None, None, escaped, None, ":", ",", False, False, True)
+    return lambda value: "".join(encode(value, 0))
+
+
+to_json: Final[Callable[[Any], str]] = _json_encoder()
 #: The C scanner; typeshed does not know that a decoder has one.
 _scan: Final[Callable[[str, int], tuple[Any, int]]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # as said
 _NO_EXTRA: Final = Extra()

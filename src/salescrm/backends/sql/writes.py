@@ -38,10 +38,10 @@ class SchemaWrites:
 
 @attrs.frozen
 class Replacement:
-    """An UPDATE of some columns: *pick* takes them from a record's row, then come tenant, id and version."""
+    """An UPDATE of some columns: *row* makes them of a record, then come tenant, id and version."""
 
     text: str
-    pick: Pick
+    row: Callable[[Any], tuple[Any, ...]]
 
 
 @attrs.frozen
@@ -84,7 +84,9 @@ class WriteStatements:
             names = _set_columns(schema, columns)
             update = sa.update(table).values(_binds(table, names, "")).where(_at_version(table, ""))
             text = self._statements.text(update)[0]
-            found = self._replacements[schema, columns] = Replacement(text, _pick(schema, names))
+            found = self._replacements[schema, columns] = Replacement(
+                text, schema.writer(self._statements.flavor.write, names)
+            )
         return found
 
     def group(self, writes: Sequence[Write]) -> Group:
@@ -181,8 +183,3 @@ def _set_columns(schema: Schema, columns: tuple[str, ...] | None) -> list[str]:
     if not wanted.isdisjoint(schema.searchable):
         wanted |= {SEARCH}
     return [column.name for column in schema.columns if column.name in wanted]
-
-
-def _pick(schema: Schema, names: Sequence[str]) -> Pick:
-    where = {column.name: at for at, column in enumerate(schema.columns)}
-    return itemgetter(*[where[name] for name in names])

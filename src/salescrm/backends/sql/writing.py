@@ -61,7 +61,7 @@ class Writing:
                 case Replace(schema, record, version, columns):
                     replacement = self._writes.replacement(schema, columns)
                     parameters = (
-                        *replacement.pick(made.row(record)),
+                        *replacement.row(record),
                         tenant,
                         record.id,
                         self._version(version),
@@ -85,8 +85,8 @@ class Writing:
                     for record in records:
                         parameters += made.row(record)
                 case Replace(schema, record, version, columns):
-                    pick = self._writes.replacement(schema, columns).pick
-                    parameters += (*pick(made.row(record)), tenant, record.id, self._version(version))
+                    row = self._writes.replacement(schema, columns).row
+                    parameters += (*row(record), tenant, record.id, self._version(version))
                     conditional.append(write)
                 case Delete(_, id, version):
                     parameters += (tenant, id, self._version(version))
