@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, TypeVarTuple
 
@@ -59,68 +58,68 @@ class Work(UnitOfWork):
     An owned one commits on clean exit and rolls back on error; a joined one leaves both to the host.
     """
 
-    @cached_property
+    @property
     def members(self) -> MemberService:
         """Who works here."""
         from salescrm.services.members import MemberService
 
-        return MemberService(self)
+        return self.service(MemberService)
 
-    @cached_property
+    @property
     def teams(self) -> TeamService:
         """The tree of teams."""
         from salescrm.services.members import TeamService
 
-        return TeamService(self)
+        return self.service(TeamService)
 
-    @cached_property
+    @property
     def customers(self) -> CustomerService:
         """Companies and persons who buy or may buy."""
         from salescrm.services.customers import CustomerService
 
-        return CustomerService(self)
+        return self.service(CustomerService)
 
-    @cached_property
+    @property
     def contacts(self) -> ContactService:
         """The people one reaches at a customer."""
         from salescrm.services.contacts import ContactService
 
-        return ContactService(self)
+        return self.service(ContactService)
 
-    @cached_property
+    @property
     def products(self) -> ProductService:
         """What is sold."""
         from salescrm.services.products import ProductService
 
-        return ProductService(self)
+        return self.service(ProductService)
 
-    @cached_property
+    @property
     def opportunities(self) -> OpportunityService:
         """Deals and their stages."""
         from salescrm.services.opportunities import OpportunityService
 
-        return OpportunityService(self)
+        return self.service(OpportunityService)
 
-    @cached_property
+    @property
     def follow_ups(self) -> FollowUpService:
         """What is planned with customers, and what became of it."""
         from salescrm.services.follow_ups import FollowUpService
 
-        return FollowUpService(self)
+        return self.service(FollowUpService)
 
-    @cached_property
+    @property
     def history(self) -> HistoryService:
         """The change log and the events."""
         from salescrm.services.history import HistoryService
 
-        return HistoryService(self)
+        return self.service(HistoryService)
 
-    @cached_property
+    @property
     def reports(self) -> Reports:
         """Questions with numbers."""
         from salescrm.reports import Reports
 
-        return Reports(self)
+        return self.service(Reports)
 
     def __enter__(self) -> Self:
         return self

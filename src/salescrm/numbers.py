@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -39,10 +39,12 @@ class Numbers:
         self._lock = threading.Lock()
         #: By tenant and prefix, the series of the last day that was numbered, and what is left of it.
         self._blocks: dict[tuple[str, str], tuple[str, deque[range]]] = {}
+        #: By prefix, the last day that was numbered and its series: spelled out once a day, not once a record.
+        self._days: dict[str, tuple[date, str]] = {}
 
     def take(self, unit: UnitOfWork, numbering: Numbering, count: int = 1) -> list[str]:
         """The next *count* numbers of *numbering*, dated today in the policy's time zone."""
-        series = numbering.series(unit.today)
+        series = self._series(numbering, unit.today)
         taken = _from(unit.blocks[series], count) if series in unit.blocks else []
         if len(taken) < count:
             taken += self._held((unit.tenant, numbering.prefix), series, count - len(taken))
@@ -52,6 +54,12 @@ class Numbers:
             taken += block[:wanted]
             self._keep(unit, numbering, series, block[wanted:])
         return [f"{series}{running:0{numbering.digits}}" for running in taken]
+
+    def _series(self, numbering: Numbering, today: date) -> str:
+        known = self._days.get(numbering.prefix)
+        if known is None or known[0] != today:
+            known = self._days[numbering.prefix] = (today, numbering.series(today))
+        return known[1]
 
     def _held(self, owner: tuple[str, str], series: str, count: int) -> list[int]:
         with self._lock:

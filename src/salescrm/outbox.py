@@ -7,23 +7,27 @@ lease run out, and another takes over.  A failing delivery backs off, and is par
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 from salescrm.entities import OutboxEvent
+from salescrm.errors import Conflict, StoreError
 from salescrm.query import F, Where, now
 from salescrm.running import repeat
 from salescrm.storage import Replace
 from salescrm.unit import Kit, UnitOfWork
 from salescrm.values import Id
 
-__all__ = ["LEASE", "TRIES", "deliver", "due", "lease"]
+__all__ = ["LEASE", "TRIES", "deliver", "due", "lease", "tell"]
 
 #: How long a worker may take before another tries.
 LEASE: Final = timedelta(minutes=5)
 #: After so many failed deliveries an event is parked.
 TRIES: Final = 8
+#: How many events that were just committed are leased at a time.
+_AT_ONCE: Final = 500
 #: Who the change of an event's status is signed by.
 _WORKER: Final = Id("outbox")
 
@@ -37,7 +41,7 @@ def lease(work: UnitOfWork, *, limit: int, ids: Iterable[Id] | None = None) -> l
     """Up to *limit* due events, oldest first, held by this worker for `LEASE`; nobody else gets them meanwhile."""
     where = due() if ids is None else due() & F.id.one_of(ids)
     holder = work.new_id()
-    events = work.repository(OutboxEvent)
+    events = work.unscoped(OutboxEvent)
     found = events.change_quietly(
         where, {"lease": holder, "due_at": work.now() + LEASE}, order=[F.due_at], limit=limit
     )
@@ -48,8 +52,11 @@ def deliver(kit: Kit, tenant: Id, *, limit: int, ids: Iterable[Id] | None = None
     """
     Leases up to *limit* due events of *tenant* and tells the plugins of each; how many there were.
 
-    What a plugin raises is kept with the event, which is then tried again later.
+    What a plugin raises is kept with the event, which is then tried again later.  Where no plugin listens, the events
+    are left to a process in which one does.
     """
+    if not kit.hooks.listens_to_commits:
+        return 0
 
     def begin() -> UnitOfWork:
         return UnitOfWork(kit, kit.backend.open(tenant), member=_WORKER, owned=True)
@@ -65,6 +72,17 @@ def deliver(kit: Kit, tenant: Id, *, limit: int, ids: Iterable[Id] | None = None
         outcome = _settled(event) if problem is None else _given_back(event, problem)
         repeat(kit, begin, lambda work, event=event, outcome=outcome: _replace(work, event, outcome))  # type: ignore[misc]
     return len(leased)
+
+
+def tell(kit: Kit, tenant: Id, ids: Sequence[Id]) -> None:
+    """
+    Delivers the events *ids*, which were just committed, as far as the store allows.
+
+    What it does not allow is no error of those who committed: the events are in the outbox, due at the next dispatch.
+    """
+    with suppress(StoreError, Conflict):
+        for start in range(0, len(ids), _AT_ONCE):
+            deliver(kit, tenant, limit=_AT_ONCE, ids=ids[start : start + _AT_ONCE])
 
 
 def _settled(event: OutboxEvent) -> dict[str, object]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from salescrm.access import Action
+from salescrm.codegen import STAMPED
 from salescrm.entities import ChangeEntry, OutboxEvent
 from salescrm.entities.base import RecordT
 from salescrm.entities.history import ChangeKind
-from salescrm.errors import CrmError, Forbidden, InvalidQuestion, InvalidValue
+from salescrm.errors import Forbidden, InvalidQuestion, InvalidValue
 from salescrm.events import Edited, Event, to_plain
-from salescrm.query import F, Order, Query, Where
+from salescrm.query import Order, Query, Where
 from salescrm.query.fields import OrderLike
 from salescrm.reading import Reader, orders
 from salescrm.storage import Delete, Insert, Replace, Write
@@ -37,10 +39,10 @@ EventOf: TypeAlias = Callable[[RecordT], Iterable[Event]]
 
 
 class Repository(Reader[RecordT]):
-    """The records of one entity, as the acting member of *unit* may see and change them."""
+    """The records of one entity, as the acting member of *unit* may see and change them; all where it is not *scoped*."""
 
-    def __init__(self, unit: UnitOfWork, entity: type[RecordT]) -> None:
-        super().__init__(unit, entity)
+    def __init__(self, unit: UnitOfWork, entity: type[RecordT], *, scoped: bool = True) -> None:
+        super().__init__(unit, entity, scoped=scoped)
         kit = unit.kit
         self._hooks = kit.hooks
         self._log = kit.by_record[ChangeEntry]
@@ -59,7 +61,7 @@ class Repository(Reader[RecordT]):
         unit.reading()
         stamped = self._stamped(record)
         if self._hooks.listens_to_records:
-            stamped = self._hooks.adding(unit, stamped)
+            stamped = self._stamped(self._hooks.adding(unit, stamped))
         admitted = cast(RecordT, self.schema.admit(stamped))
         entry = self._entry("added", admitted, self.schema.filled(admitted))
         self._write(Insert(self.schema, [admitted]), [entry], events)
@@ -83,14 +85,12 @@ class Repository(Reader[RecordT]):
     def _add_batch(self, batch: list[RecordT], events: EventOf[RecordT] | None) -> None:
         stamped = [self._stamped(record) for record in batch]
         if self._hooks.listens_to_records:
-            stamped = [self._hooks.adding(self.unit, record) for record in stamped]
+            stamped = [self._stamped(self._hooks.adding(self.unit, record)) for record in stamped]
         admitted = [cast(RecordT, self.schema.admit(record)) for record in stamped]
         entries = [self._entry("added", record, self.schema.filled(record)) for record in admitted]
         told = [event for record in admitted for event in events(record)] if events else []
         self._write(Insert(self.schema, admitted), entries, told)
-        if self._scope("add") is not None:
-            for record in admitted:
-                self._require("add", record.id)
+        self._require("add", *[record.id for record in admitted])
         if self._hooks.listens_to_records:
             for record in admitted:
                 self._hooks.added(self.unit, record)
@@ -202,48 +202,48 @@ class Repository(Reader[RecordT]):
         """What was changed, as it was and as it is."""
         unit = self.unit
         store = unit.reading()
-        stamped = {**values, "updated_at": unit.context.now, "updated_by": unit.member}
-        fixed = values.keys() & {
-            *self.schema.searchable,
-            "id",
-            "tenant",
-            "version",
-            "created_at",
-            "created_by",
-        }
+        fixed = values.keys() & {*self.schema.searchable, *STAMPED}
         if fixed:
             raise InvalidQuestion(
                 f"{', '.join(sorted(fixed))} can't be changed in many records at once; save each"
             )
+        stamped = self.schema.admitted({**values, "updated_at": unit.context.now, "updated_by": unit.member})
         columns = self.schema.spread(stamped)
         query = Query(where=where, order=order, limit=limit)
         asked = self._checker.find(self.schema, query, unit.context, scope=self._scope("save"))
         unit.written += 1
         try:
             before = cast("list[RecordT]", store.change(asked, columns))
-        except CrmError:
+        except BaseException:
             unit.fail()
             raise
+        # As they are now: nobody gives away what they may not hold.
+        self._require("save", *[old.id for old in before])
         return [(old, self.schema.evolve(old, {**stamped, "version": old.version + 1})) for old in before]
 
+    @cached_property
+    def stamps(self) -> Mapping[str, Any]:
+        """What every record that is added in this Work bears, beside its id."""
+        now, member = self.unit.context.now, self.unit.member
+        return {
+            "tenant": self.unit.tenant,
+            "version": 1,
+            "created_at": now,
+            "created_by": member,
+            "updated_at": now,
+            "updated_by": member,
+        }
+
     def _stamped(self, record: RecordT) -> RecordT:
+        """*record* with its stamps and an id; a service's draft bears them already."""
         unit = self.unit
         now, member = unit.context.now, unit.member
-        return cast(
-            RecordT,
-            self.schema.evolve(
-                record,
-                {
-                    "id": record.id or unit.kit.new_id(now),
-                    "tenant": unit.tenant,
-                    "version": 1,
-                    "created_at": now,
-                    "created_by": member,
-                    "updated_at": now,
-                    "updated_by": member,
-                },
-            ),
-        )
+        at = record.created_at is now and record.updated_at is now
+        if at and record.created_by == record.updated_by == member and record.version == 1 and record.id:
+            if record.tenant == unit.tenant:
+                return record
+        id = record.id or unit.kit.new_id(now)
+        return cast(RecordT, self.schema.evolve(record, {"id": id, **self.stamps}))
 
     def _write(self, write: Write | None, entries: Sequence[ChangeEntry], events: Sequence[Event]) -> None:
         """*write* with its log entries and the outbox rows of *events*, in one go."""
@@ -302,13 +302,15 @@ class Repository(Reader[RecordT]):
         if record.tenant != self.unit.tenant:
             raise InvalidValue(self.schema.name, "tenant", record.tenant, f"a record of {self.unit.tenant}")
 
-    def _require(self, action: Action, id: Id) -> None:
-        """Refuses what the member may not do to the record *id*, as the store has it now."""
-        scope = self._scope(action)
-        if scope is None or self.unit.reading().find(self._ask(F.id == id, limit=1, scope=scope)):
+    def _require(self, action: Action, *ids: Id) -> None:
+        """Refuses what the member may not do to the records *ids*, as the store has them now."""
+        if self._scope(action) is None:
             return
-        self.unit.fail()
-        raise Forbidden(self.unit.member, action, self.schema.name, id)
+        allowed = self._many(ids, action)
+        for id in ids:
+            if id not in allowed:
+                self.unit.fail()
+                raise Forbidden(self.unit.member, action, self.schema.name, id)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from salescrm.errors import StaleWrite, Transient
+from salescrm.errors import InvalidValue, StaleWrite, Transient
 from salescrm.receipts import Raced, once
 from salescrm.unit import Kit, UnitOfWork
 
@@ -27,8 +27,13 @@ def repeat(
     What *function* returns in a unit of work that *begin* opens and that was committed.
 
     Repeated on StaleWrite and Transient, up to *attempts* times, with a growing random pause.  A commit whose outcome is
-    unknown is repeated only under an idempotency *key*, for it may have happened.
+    unknown is repeated only under an idempotency *key*, for it may have happened; nothing is once it has.
+
+    Raises:
+        InvalidValue: *attempts* is no whole number from 1.
     """
+    if type(attempts) is not int or attempts < 1:
+        raise InvalidValue("run", "attempts", attempts, "a whole number from 1")
     for attempt in range(1, attempts + 1):
         work = begin()
         try:
@@ -47,7 +52,7 @@ def repeat(
                 work.finish(commit=True)
             except (StaleWrite, Transient) as problem:
                 unknown = isinstance(problem, Transient) and problem.outcome_unknown
-                if attempt == attempts or (unknown and key is None):
+                if work.committed or attempt == attempts or (unknown and key is None):
                     raise
             else:
                 return result

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import date, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import attrs
 
@@ -19,7 +19,7 @@ from salescrm.access import Access
 from salescrm.checking import Checker, Context
 from salescrm.entities import Record
 from salescrm.entities.base import RecordT
-from salescrm.errors import CrmError, WorkEnded
+from salescrm.errors import WorkEnded
 from salescrm.hooks import Hooks
 from salescrm.meaning import condition
 from salescrm.query import Where
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from salescrm.repository import Repository
 
 __all__ = ["Kit", "UnitOfWork"]
+
+S = TypeVar("S")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -78,10 +80,17 @@ class UnitOfWork:
         #: Running numbers taken in this very transaction, by series; see `numbers`.
         self.blocks: dict[str, deque[range]] = outer.blocks if outer is not None else {}
         self._outer = outer
+        #: What waits for our own commit, in order; None where the commit is the host's.
+        self.effects: list[Callable[[], None]] | None = (
+            outer.effects if outer is not None else [] if owned else None
+        )
+        #: Whether everything here is committed, by us: nothing that goes wrong from then on may be tried again.
+        self.committed = False
         #: How many times something was written; see `whole`.
         self.written = 0
         self._ended: str | None = None
         self._repositories: dict[type[Record], Repository[Record]] = {}
+        self._services: dict[Callable[..., Any], Any] = {}
 
     def now(self) -> Moment:
         """The moment of this Work: the same from its first call to its last."""
@@ -110,6 +119,23 @@ class UnitOfWork:
             found = self._repositories[entity] = Repository(self, entity)
         return found  # type: ignore[return-value]  # the repository of just this entity
 
+    def unscoped(self, entity: type[RecordT]) -> Repository[RecordT]:
+        """
+        The same door to all records of *entity*, whoever acts: for what must hold, or follows, for everybody.
+
+        Nothing that it gives may reach the acting member.
+        """
+        from salescrm.repository import Repository
+
+        return Repository(self, entity, scoped=False)
+
+    def service(self, kind: Callable[[Self], S]) -> S:
+        """The one service of *kind* in this Work: ours, or a host's own class that takes a Work."""
+        found = self._services.get(kind)
+        if found is None:
+            found = self._services[kind] = kind(self)
+        return cast(S, found)
+
     def reading(self) -> Store:
         """The store, to read from.
 
@@ -132,7 +158,7 @@ class UnitOfWork:
         self.written += bool(writes)
         try:
             store.write(*writes)
-        except CrmError:
+        except BaseException:
             self.fail()
             raise
 
@@ -143,8 +169,17 @@ class UnitOfWork:
             self._outer.fail()
 
     def after_commit(self, effect: Callable[[], None]) -> None:
-        """Runs *effect* once everything here is safely committed, by us or by the host; never after a rollback."""
-        self.reading().after_commit(effect)
+        """
+        Runs *effect* once everything here is safely committed, by us or by the host; never after a rollback.
+
+        Effects run in the order they were given.  One that fails after our own commit keeps no other from running; the
+        first error then reaches whoever ended this unit of work, which stays committed.
+        """
+        store = self.reading()
+        if self.effects is None:
+            store.after_commit(effect)
+        else:
+            self.effects.append(effect)
 
     def finish(self, *, commit: bool) -> None:
         """
@@ -152,19 +187,40 @@ class UnitOfWork:
 
         Raises:
             WorkEnded: A write had failed, so there is nothing whole to commit; it was rolled back.
+            StoreError, Conflict: The store could not commit; it was rolled back, as far as can be known.
         """
         ended, self._ended = self._ended, "it was committed" if commit else "it was rolled back"
+        # They know this Work as it knows them: left so, each Work would wait for the cyclic collector.
+        self._services.clear()
+        self._repositories.clear()
         if not self.owned:
             if ended is not None and commit:
                 raise WorkEnded(ended)
             return
-        if commit and ended is None:
-            self.store.commit()
-            if self.told:
-                from salescrm.outbox import deliver
-
-                deliver(self.kit, self.tenant, limit=len(self.told), ids=self.told)
+        if not commit or ended is not None:
+            self.store.rollback()
+            if ended is not None and commit:
+                raise WorkEnded(ended)
             return
-        self.store.rollback()
-        if commit:
-            raise WorkEnded(ended or "a write failed")
+        try:
+            self.store.commit()
+        except BaseException:
+            self.store.rollback()  # gives back what the store still holds
+            raise
+        self.committed = True
+        self._follow()
+
+    def _follow(self) -> None:
+        """What waited for our commit."""
+        failed: Exception | None = None
+        for effect in self.effects or ():
+            try:
+                effect()
+            except Exception as problem:  # noqa: BLE001  # raised when all have had their turn
+                failed = failed or problem
+        if self.told:
+            from salescrm.outbox import tell
+
+            tell(self.kit, self.tenant, self.told)
+        if failed is not None:
+            raise failed

@@ -92,7 +92,11 @@ class Policy:
 
     def numbering_of(self, entity: NumberedEntity) -> Numbering:
         """How the numbers of *entity* look."""
-        return next(numbering for numbering in self.numbering if numbering.entity == entity)
+        return self._numbering[entity]
+
+    @cached_property
+    def _numbering(self) -> Mapping[str, Numbering]:
+        return {numbering.entity: numbering for numbering in self.numbering}
 
     def label_of(self, field: ChosenField, key: str) -> Label | None:
         """What people call the choice *key* of *field*; None where it is in no list."""

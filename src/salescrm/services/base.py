@@ -50,7 +50,7 @@ class Service(Reader[RecordT]):
         Raises:
             UnknownField, InvalidValue: A name or a value that the entity can't take.
         """
-        given = self.clean(fields) | more
+        given = {**self.records.stamps, **self.clean(fields), **more}
         missing = [name for name in self.schema.required if name not in given]
         if missing:
             raise InvalidValue(self.schema.name, missing[0], None, "a value")
