@@ -78,7 +78,8 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("number",), unique=True),
         Index(("owner_id", "updated_at")),  # my deals, newest first
         Index(("customer_id", "updated_at")),  # the deals of a customer
-        Index(("pipeline", "stage", "amount_currency"), covering=("amount",)),  # the funnel; a stage's deals
+        Index(("pipeline", "stage", "amount_currency"), covering=("amount",)),  # the funnel
+        Index(("pipeline", "stage", "stage_entered_at")),  # a stage's deals, longest there first; the stalled ones
         Index(("updated_at",)),  # all deals, newest first
         find=("name", "number"),
         customer_id="customers",
@@ -104,6 +105,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         "follow_ups",
         Index(("number",), unique=True),
         Index(("assignee_id", "status", "planned_at")),  # what I have to do, soonest first
+        Index(("status", "planned_at")),  # what is overdue, whoever should have done it
         Index(("customer_id", "planned_at")),  # a customer's timeline
         Index(("opportunity_id", "planned_at")),
         find=("purpose", "number"),

@@ -197,6 +197,7 @@ def upgrade(tables: Tables) -> None:
             index("owner_id", "updated_at"),
             index("customer_id", "updated_at"),
             index("pipeline", "stage", "amount_currency", covering=("amount",)),
+            index("pipeline", "stage", "stage_entered_at"),
             index("updated_at"),
         ],
     )
@@ -259,6 +260,7 @@ def upgrade(tables: Tables) -> None:
         indexes=[
             unique("number"),
             index("assignee_id", "status", "planned_at"),
+            index("status", "planned_at"),
             index("customer_id", "planned_at"),
             index("opportunity_id", "planned_at"),
         ],
