@@ -42,8 +42,8 @@ class Asking:
     """One store, asked and written to with entities; everything is of the store's tenant."""
 
     store: Store
-    schemas: Mapping[str, Schema]
-    checker: Checker
+    schemas: Mapping[str, Schema] = attrs.field(repr=False)
+    checker: Checker = attrs.field(repr=False)
     context: Context
 
     def schema(self, entity: type[Record]) -> Schema:

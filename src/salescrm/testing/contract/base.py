@@ -52,12 +52,12 @@ class Door:
     """
 
     backend: Backend
-    schemas: Mapping[str, Schema]
-    checker: Checker
+    schemas: Mapping[str, Schema] = attrs.field(repr=False)
+    checker: Checker = attrs.field(repr=False)
     colour: Colour
     tenant: str = attrs.field(factory=lambda: f"t{uuid4().hex[:12]}")
     context: Context = Context(START, ZoneInfo("Asia/Shanghai"))  # noqa: RUF009  # frozen
-    _opened: list[Asking] = attrs.field(factory=list)
+    _opened: list[Asking] = attrs.field(factory=list, repr=False)
 
     @property
     def can(self) -> Capabilities:
