@@ -24,7 +24,7 @@ from salescrm.testing.strategies import Question, questions, records
 
 CONTEXT = Context(START, ZoneInfo("Asia/Shanghai"))
 #: An example is a set of records and several questions; over the wire each costs more.
-EXAMPLES = {"memory": 400, "sqlite": 400, "postgresql": 250, "mongodb": 80, "mariadb": 150}
+EXAMPLES = {"memory": 200, "sqlite": 200, "postgresql": 150, "mongodb": 60, "mariadb": 100}
 
 
 @pytest.fixture
