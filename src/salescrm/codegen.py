@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JSON_READ",
     "JSON_WRITE",
+    "STAMPED",
     "Codec",
     "differ",
     "evolver",
@@ -282,7 +283,7 @@ def differ(schema: Schema) -> Callable[[Any, Any], dict[str, list[Any]]]:
     names: dict[str, Any] = {}
     source = ["def diff(a, b):", "    d = {}"]
     for field in schema.fields.values():
-        if field.name in _STAMPED:
+        if field.name in STAMPED:
             continue
         cells = _write_cells(field, JSON_WRITE, names)
         source.append(f"    if a.{field.name} is not b.{field.name} and a.{field.name} != b.{field.name}:")
@@ -299,7 +300,7 @@ def filler(schema: Schema) -> Callable[[Any], dict[str, list[Any]]]:
     names: dict[str, Any] = {}
     source = ["def fill(r):", "    d = {}"]
     for field in schema.fields.values():
-        if field.name in _STAMPED:
+        if field.name in STAMPED:
             continue
         cells = _write_cells(field, JSON_WRITE, names)
         for column, cell in zip(field.columns, cells, strict=True):
@@ -311,7 +312,7 @@ def filler(schema: Schema) -> Callable[[Any], dict[str, list[Any]]]:
 
 
 #: What every write stamps; the log entry itself says who, when and which version.
-_STAMPED: Final = frozenset(
+STAMPED: Final = frozenset(
     {"id", "tenant", "version", "created_at", "created_by", "updated_at", "updated_by"}
 )
 

@@ -98,16 +98,19 @@ class Hooks:
         """Adds *plugin*, a module or object whose functions carry `hookimpl`.
 
         Raises:
-            InvalidDefinition: It names a hook or an argument that isn't there, or wraps one.
+            InvalidDefinition: It names a hook or an argument that isn't there, or wraps one; it is then not registered.
         """
         try:
             self._manager.register(plugin, name or self._name(plugin))
             self._manager.check_pending()
+            self._resolve()
         except (pluggy.PluginValidationError, ValueError) as problem:
             if self._manager.is_registered(plugin):
                 self._manager.unregister(plugin)
+                self._resolve()
+            if isinstance(problem, InvalidDefinition):
+                raise
             raise InvalidDefinition("Plugin", (str(problem),)) from problem
-        self._resolve()
 
     def _name(self, plugin: object) -> str:
         """What an unnamed *plugin* is called in a refusal: its module or class, with a number where that is taken."""
@@ -118,8 +121,16 @@ class Hooks:
         return f"{called} {taken + 1}" if taken else called
 
     def load_entry_points(self) -> int:
-        """Registers every installed plugin of the group `ENTRY_POINTS`; how many there were."""
-        found = self._manager.load_setuptools_entrypoints(ENTRY_POINTS)
+        """Registers every installed plugin of the group `ENTRY_POINTS`; how many there were.
+
+        Raises:
+            InvalidDefinition: One of them names a hook or an argument that isn't there, or wraps one.
+        """
+        try:
+            found = self._manager.load_setuptools_entrypoints(ENTRY_POINTS)
+            self._manager.check_pending()
+        except pluggy.PluginValidationError as problem:
+            raise InvalidDefinition("Plugin", (str(problem),)) from problem
         self._resolve()
         return found
 
@@ -146,9 +157,14 @@ class Hooks:
         """Each listener's answer in turn; what it changes in *arguments* between two is up to the caller."""
         for listener in self._listeners[hook]:
             try:
-                yield listener.function(*[arguments[name] for name in listener.argnames])
-            except Refuse as refusal:
-                raise HookRefused(hook, listener.plugin_name, refusal.reason) from refusal
+                answer = listener.function(*[arguments[name] for name in listener.argnames])
+            except BaseException as problem:
+                if "work" in arguments:  # whatever its caller makes of this, nothing of it may be committed
+                    arguments["work"].fail()
+                if isinstance(problem, Refuse):
+                    raise HookRefused(hook, listener.plugin_name, problem.reason) from problem
+                raise
+            yield answer
 
     def adding(self, work: UnitOfWork, record: R) -> R:
         """*record* as the plugins want it added."""

@@ -6,7 +6,7 @@ Services inherit it, so that every one of them is asked in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from salescrm.access import Action
@@ -20,6 +20,7 @@ from salescrm.query.nodes import operand_of
 from salescrm.values import Id
 
 if TYPE_CHECKING:
+    from salescrm.storage import Store
     from salescrm.unit import UnitOfWork
 
 __all__ = ["Reader", "orders"]
@@ -32,6 +33,10 @@ _LONGEST_ID = 64
 def orders(order: Iterable[OrderLike | str]) -> tuple[Order, ...]:
     """*order* as the question holds it: ``F.name`` ascending, ``-F.name`` descending."""
     return tuple(one if isinstance(one, Order) else Order(_name(one)) for one in order)
+
+
+def _chunks(store: Store, asked: Asked, size: int) -> Generator[list[Any]]:
+    yield from store.stream(asked, size=size)
 
 
 def _name(field: Field | str) -> str:
@@ -90,12 +95,16 @@ class Reader(Generic[RecordT]):
 
     def many(self, ids: Iterable[Id]) -> dict[Id, RecordT]:
         """By id, those of *ids* that there are and that the member may see."""
+        return self._many(ids, "read")
+
+    def _many(self, ids: Iterable[Id], action: Action) -> dict[Id, RecordT]:
+        """By id, those of *ids* that the member may *action*."""
         wanted = list(dict.fromkeys(id for id in ids if _may_be_stored(id)))
         found: dict[Id, RecordT] = {}
         for start in range(0, len(wanted), _IDS_AT_ONCE):
             part = wanted[start : start + _IDS_AT_ONCE]
             page = self.unit.reading().find(
-                self._ask(F.id.one_of(part), limit=len(part), scope=self._scope("read"))
+                self._ask(F.id.one_of(part), limit=len(part), scope=self._scope(action))
             )
             found.update((record.id, record) for record in page)
         return found
@@ -169,9 +178,12 @@ class Reader(Generic[RecordT]):
         asked = self._checker.all(
             self.schema, where, orders(order), self.unit.context, scope=self._scope("read")
         )
-        return self._flat(store.stream(asked, size=size))
+        chunks = _chunks(store, asked, size)
+        self.unit.streams.add(chunks)  # which closes it, if we are left half-way
+        return self._flat(chunks)
 
     def _flat(self, chunks: Iterator[list[RecordT]]) -> Iterator[RecordT]:
         for chunk in chunks:
             yield from chunk
-            self.unit.reading()  # once it is over, its connection is somebody else's
+            self.unit.reading()
+        self.unit.reading()

@@ -239,9 +239,9 @@ class Repository(Reader[RecordT]):
         unit = self.unit
         now, member = unit.context.now, unit.member
         at = record.created_at is now and record.updated_at is now
-        if at and record.created_by == record.updated_by == member and record.version == 1 and record.id:
-            if record.tenant == unit.tenant:
-                return record
+        ours = record.tenant == unit.tenant and record.created_by == record.updated_by == member
+        if at and ours and record.version == 1 and record.id:
+            return record
         id = record.id or unit.kit.new_id(now)
         return cast(RecordT, self.schema.evolve(record, {"id": id, **self.stamps}))
 

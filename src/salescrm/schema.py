@@ -183,19 +183,21 @@ class Schema:
         """By column name ``[None, value]`` as JSON values, for the columns that a new record fills."""
         return codegen.filler(self)
 
-    def spread(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Attributes' *values* as the plain values of their columns, checked.
+    def admitted(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes' *values* in the form that is stored.
 
         Raises:
             UnknownField, InvalidValue: No such attribute, or no such value.
         """
         from salescrm import admission
 
+        return {name: admission.admit_value(self, self.field(name), value) for name, value in values.items()}
+
+    def spread(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Attributes' *values* as the plain values of their columns, checked as by `admitted`."""
         spread: dict[str, Any] = {}
-        for name, value in values.items():
-            field = self.field(name)
-            admitted = admission.admit_value(self, field, value)
-            spread |= codegen.spread(field, admitted)
+        for name, value in self.admitted(values).items():
+            spread |= codegen.spread(self.fields[name], value)
         return spread
 
     @cached_property

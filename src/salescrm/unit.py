@@ -8,10 +8,12 @@ goes through `repository`, which adds the change-log entry and the events to the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from datetime import date, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from weakref import WeakSet
 
 import attrs
 
@@ -19,7 +21,7 @@ from salescrm.access import Access
 from salescrm.checking import Checker, Context
 from salescrm.entities import Record
 from salescrm.entities.base import RecordT
-from salescrm.errors import WorkEnded
+from salescrm.errors import StoreError, WorkEnded
 from salescrm.hooks import Hooks
 from salescrm.meaning import condition
 from salescrm.query import Where
@@ -198,17 +200,29 @@ class UnitOfWork:
                 raise WorkEnded(ended)
             return
         if not commit or ended is not None:
+            with suppress(StoreError):  # it is given up anyway
+                self._close_streams()
             self.store.rollback()
             if ended is not None and commit:
                 raise WorkEnded(ended)
             return
         try:
+            self._close_streams()
             self.store.commit()
         except BaseException:
             self.store.rollback()  # gives back what the store still holds
             raise
         self.committed = True
         self._follow()
+
+    @cached_property
+    def streams(self) -> WeakSet[Generator[object]]:
+        """What is still being read: it holds the transaction's connection, which somebody else has next."""
+        return WeakSet() if self._outer is None else self._outer.streams
+
+    def _close_streams(self) -> None:
+        for stream in vars(self).get("streams", ()):
+            stream.close()
 
     def _follow(self) -> None:
         """What waited for our commit."""
