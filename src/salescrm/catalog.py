@@ -79,7 +79,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("owner_id", "updated_at")),  # my deals, newest first
         Index(("customer_id", "updated_at")),  # the deals of a customer
         Index(("pipeline", "stage", "amount_currency"), covering=("amount",)),  # the funnel
-        Index(("pipeline", "stage", "stage_entered_at")),  # a stage's deals, longest there first; the stalled ones
+        Index(("pipeline", "stage", "stage_entered_at")),  # a stage's deals, longest there first
         Index(("updated_at",)),  # all deals, newest first
         find=("name", "number"),
         customer_id="customers",

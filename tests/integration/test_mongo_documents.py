@@ -132,7 +132,13 @@ def test_indexes_are_those_of_the_schemas(lab: Lab) -> None:
         "salescrm_pipeline_stage_amount_currency_id_amount": [
             *("tenant", "pipeline", "stage", "amount_currency", "id", "amount"),
         ],
-        "salescrm_pipeline_stage_stage_entered_at_id": ["tenant", "pipeline", "stage", "stage_entered_at", "id"],
+        "salescrm_pipeline_stage_stage_entered_at_id": [
+            "tenant",
+            "pipeline",
+            "stage",
+            "stage_entered_at",
+            "id",
+        ],
         "salescrm_updated_at_id": ["tenant", "updated_at", "id"],
     } == {name: [column for column, _ in index["key"]] for name, index in indexes.items()}
     assert ["salescrm_unique_number"] == [name for name, index in indexes.items() if index.get("unique")]
