@@ -20,7 +20,7 @@ __all__ = ["CURRENCIES", "MAX_MINOR", "Money"]
 # ISO 4217 list one as published on 2026-01-01, own layout. Codes without a minor unit (gold, SDR, testing: XAU,
 # XDR, XTS ...) are left out, since no amount can be exact in them. CLDR, which Babel follows, has other decimals
 # for a dozen of these (IQD, HUF ...): it says what shops show, ISO what contracts and banks count in.
-_CODES: Final = {
+_CODES: Final[Mapping[int, str]] = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF "
     "CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL "

@@ -74,5 +74,5 @@ class ContactService(Service[Contact]):
             raise InvalidValue("Contact", "mobile", None, "a mobile number (policy: mobile_required)")
 
     def _only_primary(self, contact: Contact) -> None:
-        others = (F.customer_id == contact.customer_id) & (F.primary == True) & (F.id != contact.id)  # noqa: E712
+        others = (F.customer_id == contact.customer_id) & (F.primary == True) & (F.id != contact.id)  # noqa: E712  # a condition, not a truth value
         self.records.change(others, {"primary": False})

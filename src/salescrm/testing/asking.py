@@ -7,7 +7,7 @@ Questions go through the checker as they do from a Work; permissions, logs and e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -25,7 +25,7 @@ __all__ = ["Asking", "contract_schemas"]
 R = TypeVar("R", bound=Record)
 
 #: Custom fields of each kind that there is.
-_EXTRA = {"segment": Kind.TEXT, "seats": Kind.WHOLE, "vip": Kind.FLAG, "renewal": Kind.DAY}
+_EXTRA: Final[Mapping[str, Kind]] = {"segment": Kind.TEXT, "seats": Kind.WHOLE, "vip": Kind.FLAG, "renewal": Kind.DAY}
 
 
 def contract_schemas() -> Mapping[str, Schema]:

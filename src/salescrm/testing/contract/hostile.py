@@ -95,14 +95,14 @@ VALUES: Final[tuple[dict[str, Any], ...]] = (
     {"extra": Extra({SURROGATE: 1})},
     {"extra": Extra({7: 1})},  # type: ignore[dict-item]  # hostile on purpose
     {"collaborators": (Collaborator(member_id=SURROGATE),)},
-    {"collaborators": (Collaborator(member_id="li", until=datetime(2026, 1, 1)),)},  # noqa: DTZ001
+    {"collaborators": (Collaborator(member_id="li", until=datetime(2026, 1, 1)),)},  # noqa: DTZ001  # what a careless host may pass
     {"collaborators": (Collaborator(member_id="li", until=YEARS[0]),)},
-    {"collaborators": (Collaborator(member_id="li", access="own"),)},  # type: ignore[arg-type]
-    {"collaborators": (Collaborator(member_id={"$ne": 1}),)},  # type: ignore[arg-type]
+    {"collaborators": (Collaborator(member_id="li", access="own"),)},  # type: ignore[arg-type]  # what a careless host may pass
+    {"collaborators": (Collaborator(member_id={"$ne": 1}),)},  # type: ignore[arg-type]  # what a careless host may pass
     {"collaborators": (KeyDate(name="x", on=date(2026, 1, 1)),)},
     {"collaborators": [Collaborator(member_id="li")]},
     {"key_dates": (KeyDate(name="x", on=START),)},
-    {"key_dates": (KeyDate(name="x", on=date(2026, 1, 1), yearly=1),)},  # type: ignore[arg-type]
+    {"key_dates": (KeyDate(name="x", on=date(2026, 1, 1), yearly=1),)},  # type: ignore[arg-type]  # what a careless host may pass
 )
 
 FIELDS: Final = (
@@ -112,19 +112,19 @@ FIELDS: Final = (
 )  # fmt: skip
 
 QUESTIONS: Final = (
-    Compare("name", "eq", {"$ne": None}),  # type: ignore[arg-type]
+    Compare("name", "eq", {"$ne": None}),  # type: ignore[arg-type]  # what a careless host may pass
     Compare("name", "eq", MEGABYTE),
     Compare("name", "eq", SURROGATE),
     Compare("name", "eq", "a\0b"),
     Compare("name", "eq", 7),
-    Compare("name", "eq", None),  # type: ignore[arg-type]
-    Compare("name", "$ne", "x"),  # type: ignore[arg-type]
-    Compare("name", "regex", ".*"),  # type: ignore[arg-type]
-    Compare("founded_year", "lt", float("nan")),  # type: ignore[arg-type]
+    Compare("name", "eq", None),  # type: ignore[arg-type]  # what a careless host may pass
+    Compare("name", "$ne", "x"),  # type: ignore[arg-type]  # what a careless host may pass
+    Compare("name", "regex", ".*"),  # type: ignore[arg-type]  # what a careless host may pass
+    Compare("founded_year", "lt", float("nan")),  # type: ignore[arg-type]  # what a careless host may pass
     Compare("founded_year", "lt", 2**53),
     Compare("founded_year", "eq", True),
     Compare("founded_year", "eq", "1"),
-    Compare("last_follow_up_at", "gt", datetime(2026, 1, 1)),  # noqa: DTZ001
+    Compare("last_follow_up_at", "gt", datetime(2026, 1, 1)),  # noqa: DTZ001  # what a careless host may pass
     *[Compare("last_follow_up_at", "gt", moment) for moment in YEARS],
     Compare("last_follow_up_at", "gt", date(2026, 1, 1)),
     Compare("last_follow_up_at", "gt", ago(days=10_000_000)),
@@ -141,11 +141,11 @@ QUESTIONS: Final = (
     Compare("region", "eq", "x"),
     Compare("extra.vip", "eq", "yes"),
     Compare("extra.seats", "eq", Decimal(1)),
-    OneOf("name", ("a", {"$ne": 1})),  # type: ignore[arg-type]
+    OneOf("name", ("a", {"$ne": 1})),  # type: ignore[arg-type]  # what a careless host may pass
     OneOf("name", tuple(str(n) for n in range(1001))),
-    OneOf("name", ["a"]),  # type: ignore[arg-type]
+    OneOf("name", ["a"]),  # type: ignore[arg-type]  # what a careless host may pass
     OneOf("won_amount", (Money(1, "CNY"),)),
-    F.tags.has({"$ne": 1}),  # type: ignore[arg-type]
+    F.tags.has({"$ne": 1}),  # type: ignore[arg-type]  # what a careless host may pass
     F.name.has("x"),
     F.tags.contains("x"),
     F.founded_year.starts_with("1"),
@@ -154,11 +154,11 @@ QUESTIONS: Final = (
     F.name.contains(MEGABYTE),
     contains_text("x" * 256),
     contains_text(SURROGATE),
-    contains_text(None),  # type: ignore[arg-type]
+    contains_text(None),  # type: ignore[arg-type]  # what a careless host may pass
     F.name - F.created_at > timedelta(1),
     F.created_at - F.purchase_deadline > timedelta(1),
     F.updated_at - F.created_at > 5,
-    And((True,)),  # type: ignore[arg-type]
+    And((True,)),  # type: ignore[arg-type]  # what a careless host may pass
     And(tuple(F.name == str(n) for n in range(401))),
     "name = 'x'",
     None,
@@ -217,7 +217,7 @@ class Hostile(Contract):
                 asking.own(attrs.evolve(event, data={"x": value}))
         for latitude in (Decimal("NaN"), Decimal("Infinity"), 1.5, "1"):
             with pytest.raises(InvalidValue):
-                asking.own(make.follow_up(place=Place(latitude=latitude, longitude=Decimal(0))))  # type: ignore[arg-type]
+                asking.own(make.follow_up(place=Place(latitude=latitude, longitude=Decimal(0))))  # type: ignore[arg-type]  # what a careless host may pass
         with pytest.raises(InvalidValue):
             asking.own(make.follow_up(status="$ne"))
         assert [] == door.ids(FollowUp)
@@ -291,7 +291,7 @@ class Hostile(Contract):
             lambda: asking.tally(Customer, count(), by=[bucket(F.created_at, [april, march])]),
             lambda: asking.tally(Customer, count(), by=[bucket(F.created_at, [march, march])]),
             lambda: asking.tally(Customer, count(), by=[bucket(F.name, [march, april])]),
-            lambda: asking.tally(Customer, count(), by=[bucket(F.created_at, [march, None])]),  # type: ignore[list-item]
+            lambda: asking.tally(Customer, count(), by=[bucket(F.created_at, [march, None])]),  # type: ignore[list-item]  # what a careless host may pass
             lambda: asking.tally(
                 Customer, count(), by=[bucket(F.created_at, [march + timedelta(n) for n in range(1001)])]
             ),
@@ -326,7 +326,7 @@ class Hostile(Contract):
             SURROGATE,
         ):
             with pytest.raises(InvalidCursor):
-                asking.find(Customer, order=(F.name,), after=bad)  # type: ignore[arg-type]
+                asking.find(Customer, order=(F.name,), after=bad)  # type: ignore[arg-type]  # what a careless host may pass
         with pytest.raises(InvalidCursor):
             asking.find(Customer, order=(-F.name,), after=cursor)
         with pytest.raises(InvalidCursor):

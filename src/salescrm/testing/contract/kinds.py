@@ -37,7 +37,7 @@ def _extra(make: Maker, name: str, value: Any) -> Customer:
     return make.customer(extra=Extra({} if value is None else {name: value}))
 
 
-_KINDS: dict[str, Case] = {
+_KINDS: Final[Mapping[str, Case]] = {
     "text": (Customer, F.industry, [None, "", "A", "a", "a ", "ß", "ä", "制造业", "😀"], _with("customer", "industry")),
     "whole": (Customer, F.founded_year, [None, -(2**53 - 1), -1, 0, 1, 1999, 2**53 - 1], _with("customer", "founded_year")),
     "moment": (
@@ -95,7 +95,7 @@ _KINDS: dict[str, Case] = {
     ),
 }  # fmt: skip
 
-_OPERATORS: dict[Operator, Callable[[Any, Any], bool]] = {
+_OPERATORS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,

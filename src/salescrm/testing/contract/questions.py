@@ -73,8 +73,8 @@ class Questions(Contract):
 
         assert nulls == set(asking.ids(entity, field.is_null()))
         assert {one.id for one in records} - nulls == set(asking.ids(entity, field.is_set()))
-        assert nulls == set(asking.ids(entity, field == None))  # noqa: E711  # a condition
-        assert {one.id for one in records} - nulls == set(asking.ids(entity, field != None))  # noqa: E711
+        assert nulls == set(asking.ids(entity, field == None))  # noqa: E711  # a condition, not a comparison  # a condition
+        assert {one.id for one in records} - nulls == set(asking.ids(entity, field != None))  # noqa: E711  # a condition, not a comparison
 
     @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "money"])
     def test_one_of(self, door: Door, make: Maker, kind: str) -> None:

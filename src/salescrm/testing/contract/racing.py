@@ -114,7 +114,7 @@ class Racing(Contract):
         def next_number(asking: Asking) -> int:
             current = asking.get(RunningNumber, "customer")
             if current is None:
-                asking.add(RunningNumber(id="customer", upcoming=2, version=1))  # type: ignore[arg-type]
+                asking.add(RunningNumber(id="customer", upcoming=2, version=1))  # type: ignore[arg-type]  # ids are text
                 return 1
             asking.save(current, upcoming=current.upcoming + 1)
             return current.upcoming

@@ -263,12 +263,12 @@ class Reading(Contract):
 
 def _sorted(customers: Sequence[Customer], order: Sequence[Field | Order]) -> list[Customer]:
     """The order in Python's own words: a stable sort per key, the last key first."""
-    keys = [one if isinstance(one, Order) else Order(one.__operand__) for one in order]  # type: ignore[arg-type]
+    keys = [one if isinstance(one, Order) else Order(one.__operand__) for one in order]  # type: ignore[arg-type]  # an own field, so a path
     if not any(key.path == "id" for key in keys):
         keys.append(Order("id", keys[-1].descending if keys else False))
     found = list(customers)
     for key in reversed(keys):
-        found.sort(key=lambda one, path=key.path: _key(one, path), reverse=key.descending)  # type: ignore[misc]
+        found.sort(key=lambda one, path=key.path: _key(one, path), reverse=key.descending)  # type: ignore[misc]  # bound now
     return found
 
 
