@@ -25,9 +25,11 @@ def tallying(
     pipeline += joins(tenant, before, collection)
     pipeline += [{"$match": matching(joined, values)}] if before else []
     pipeline += joins(tenant, [one for one in others if one not in before], collection)
-    group: dict[str, Any] = {
-        "_id": {f"k{index}": key_of(one, values) for index, one in enumerate(plan.keys)} or None
-    }
+    keys = {f"k{index}": key_of(one, values) for index, one in enumerate(plan.keys)}
+    only = plan.numbers[0] if len(plan.numbers) == 1 else None
+    if isinstance(only, Number) and only.kind == "distinct":
+        return [*pipeline, *_distinct(keys, value(only.source))]
+    group: dict[str, Any] = {"_id": keys or None}
     sizes: dict[str, Any] = {}
     for index, measure in enumerate(plan.numbers):
         group[f"n{index}"] = number(measure, values)
@@ -37,6 +39,17 @@ def tallying(
             sizes[f"n{index}"] = {"$size": {"$setDifference": [f"$n{index}", [None]]}}
     pipeline.append({"$group": group})
     return [*pipeline, {"$set": sizes}] if sizes else pipeline
+
+
+def _distinct(keys: Mapping[str, Any], counted: Any) -> Pipeline:
+    """
+    How many different values there are per group, when nothing else is asked: one group for each value, then its count.
+
+    A set per group, as for several numbers at once, has to fit into one document, which ends at 16 MB.
+    """
+    counts = {"$sum": {"$cond": [present("$_id.v"), 1, 0]}}
+    outer = {name: f"$_id.{name}" for name in keys} or None
+    return [{"$group": {"_id": {**keys, "v": counted}}}, {"$group": {"_id": outer, "n0": counts}}]
 
 
 def rows(plan: TallyPlan, groups: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
