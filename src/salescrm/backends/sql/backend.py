@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from salescrm.backends.sql import schema_version
-from salescrm.backends.sql.channels import Channel, JoinedChannel, OwnChannel, Patience
+from salescrm.backends.sql.channels import Channel, OwnChannel, Patience
 from salescrm.backends.sql.engines import compiling_dialect, flavor_of, own_engine
 from salescrm.backends.sql.errors import Translator
 from salescrm.backends.sql.handles import lent_by
+from salescrm.backends.sql.joined import JoinedChannel
 from salescrm.backends.sql.lending import HostLender, Lender, OwnLender
 from salescrm.backends.sql.statements import Statements
 from salescrm.backends.sql.statistics import assume_sizes

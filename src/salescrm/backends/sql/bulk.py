@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from salescrm.schema import Schema
 __all__ = ["Copies", "gc_paused"]
 
 #: PostgreSQL's names of what goes over the wire; jsonb is made ready by its codec, so psycopg only passes it on.
-_WIRE: Final = {
+_WIRE: Final[Mapping[Kind, str]] = {
     Kind.WHOLE: "int8",
     Kind.FLAG: "bool",
     Kind.MOMENT: "timestamptz",

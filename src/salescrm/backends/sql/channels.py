@@ -15,14 +15,12 @@ from typing import Any, Final, NoReturn, cast
 import attrs
 from sqlalchemy.pool import PoolProxiedConnection
 
-from salescrm.backends.sql.effects import Effects
 from salescrm.backends.sql.errors import Translator
 from salescrm.backends.sql.flavor import Flavor
-from salescrm.backends.sql.handles import Lent
 from salescrm.backends.sql.lending import Lender
-from salescrm.errors import Transient, WorkEnded
+from salescrm.errors import Transient
 
-__all__ = ["Channel", "JoinedChannel", "OwnChannel", "Patience"]
+__all__ = ["Channel", "OwnChannel", "Patience"]
 
 #: Under this name the cursor that we reuse is kept with its connection: a new one per statement costs psycopg 8 to 20 µs.
 _CURSOR: Final = "salescrm.cursor"
@@ -49,6 +47,7 @@ class Channel(ABC):
         self._fairy: PoolProxiedConnection | None = None
         #: What happened means that the connection may not be used again.
         self._spoilt = False
+        self._streams: list[Any] = []
 
     # Running.
 
@@ -95,6 +94,7 @@ class Channel(ABC):
     def lists(self, text: str, parameters: Sequence[Any], size: int) -> Iterator[list[Any]]:
         """Rows in lists of *size*, as the driver fetches them, on a cursor of its own."""
         cursor = self._driver_cursor()
+        self._streams.append(cursor)
         try:
             cursor.execute(text, parameters)
             while rows := cursor.fetchmany(size):
@@ -102,7 +102,9 @@ class Channel(ABC):
         except Exception as error:  # noqa: BLE001 - told apart there
             self._raise(error)
         finally:
-            cursor.close()
+            if cursor in self._streams:
+                self._streams.remove(cursor)
+                cursor.close()
 
     def _driver_cursor(self) -> Any:
         connection: Any = self.fairy.dbapi_connection
@@ -186,7 +188,11 @@ class OwnChannel(Channel):
         self._lender = lender
         self._patience = patience
         self._give_back: Callable[[PoolProxiedConnection], None] | None = None
-        self._begun = False
+        #: Stands for the transaction that is open, if one is.
+        self._transaction: object | None = None
+        #: Whether it is there to be written in, and how many streams read in it.
+        self._writing = False
+        self._readers = 0
         self._effects: list[Callable[[], None]] = []
 
     def _lent(self) -> PoolProxiedConnection:
@@ -195,42 +201,50 @@ class OwnChannel(Channel):
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        if self._begun:
-            yield
-            return
-        self.run(self.flavor.begin)
+        if self._transaction is None:
+            for text in self.flavor.begin_reading:
+                self.run(text)
+            self._transaction = object()
+        transaction = self._transaction
+        self._readers += 1
         try:
             yield
         finally:
-            # psycopg forgets what it has prepared after a ROLLBACK, not after a COMMIT.
-            if not self._begun and self._fairy is not None and not self._spoilt:
-                self.run("COMMIT")
+            # A stream that was left behind may be closed long after its transaction.
+            if self._transaction is transaction:
+                self._readers -= 1
+                if not self._readers and not self._writing and not self._spoilt:
+                    # psycopg forgets what it has prepared after a ROLLBACK, not after a COMMIT.
+                    self.run("COMMIT")
+                    self._transaction = None
 
     def begin(self) -> None:
-        if self._begun:
-            return
+        if self._transaction is None:
+            self._begin()
+            self._transaction = object()
+        self._writing = True
+
+    def _begin(self) -> None:
         turns = _TURNS if self.flavor.name == "sqlite" else 1
         for turn in range(turns):
             try:
                 self.run(self.flavor.begin)
-                break
+                return
             except Transient:
                 # SQLite has one writer at a time, and its own waiting gets no fairer the longer it lasts.
                 if self._spoilt or turn == turns - 1:
                     raise
                 self._patience.sleep(0.001 + 0.02 * self._patience.random())
-        self._begun = True
 
     def commit(self) -> None:
-        if self._begun:
+        if self._transaction is not None:
             try:
                 self.run("COMMIT")
             except Transient as lost:
-                if self._spoilt:
+                if self._spoilt and self._writing:
                     # The server may have committed before the way back broke.
                     raise Transient(lost.reason, outcome_unknown=True) from lost
                 raise
-            self._begun = False
         self._release()
         effects, self._effects = self._effects, []
         for effect in effects:
@@ -238,68 +252,28 @@ class OwnChannel(Channel):
 
     def rollback(self) -> None:
         self._effects.clear()
-        if self._begun and not self._spoilt:
+        if self._transaction is not None and not self._spoilt:
             try:
-                self._cursor.execute("ROLLBACK")
+                self._cursor.execute("ROLLBACK" if self._writing else "COMMIT")
             except Exception:  # noqa: BLE001 - whatever it is, the connection is given up and the server rolls back
                 self._spoilt = True
-        self._begun = False
         self._release()
 
     def after_commit(self, effect: Callable[[], None]) -> None:
         self._effects.append(effect)
 
     def _release(self) -> None:
+        self._transaction, self._writing, self._readers = None, False, 0
         fairy, self._fairy, self._cursor = self._fairy, None, None
         if fairy is None or self._give_back is None:
             return
+        while self._streams:
+            # A half-read SELECT would hold SQLite's snapshot for whoever gets the connection next.
+            with suppress(Exception):  # as below
+                self._streams.pop().close()
         if self._spoilt:
             with suppress(Exception):  # it is broken; closing it may fail
                 fairy.invalidate()
             self._lender.lost()
             self._spoilt = False
         self._give_back(fairy)
-
-
-class JoinedChannel(Channel):
-    """The connection of a host's open transaction: never committed, rolled back or given back here."""
-
-    def __init__(self, flavor: Flavor, translate: Translator, lent: Lent) -> None:
-        super().__init__(flavor, translate, is_async=lent.connection.dialect.is_async)
-        self._host = lent
-        self._effects: Effects | None = None
-
-    def _lent(self) -> PoolProxiedConnection:
-        return self._host.connection.connection
-
-    def _at_hand(self) -> Any:
-        # Once the host has ended it, the connection may already be somebody else's.
-        if not self._host.transaction.is_active:
-            raise WorkEnded("the host has ended its transaction")
-        return self._cursor or self._open()
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        yield
-
-    def begin(self) -> None:
-        self._at_hand()
-        # A Session sends its SAVEPOINT only when somebody asks for the connection.
-        self._host.renew()
-        driver: Any = self.fairy.driver_connection
-        # sqlite3 begins by itself at the first INSERT; what reads first and then writes must have the lock before.
-        if self.flavor.name == "sqlite" and not driver.in_transaction:
-            self.run(self.flavor.begin)
-
-    def commit(self) -> None:
-        """Nothing: the host commits."""
-
-    def rollback(self) -> None:
-        """Nothing: the host rolls back."""
-
-    def after_commit(self, effect: Callable[[], None]) -> None:
-        self._at_hand()
-        self._host.renew()
-        if self._effects is None:
-            self._effects = Effects(self._host.connection, self._host.transaction)
-        self._effects.append(effect)

@@ -34,6 +34,8 @@ class Flavor(ABC):
     drivers: ClassVar[frozenset[str]]
     #: What opens a transaction that will write.
     begin: ClassVar[str]
+    #: What opens one for a stream that reads in several steps.
+    begin_reading: ClassVar[tuple[str, ...]] = ()
     write: ClassVar[Codec]
     read: ClassVar[Codec]
     #: How a driver spells a parameter, as SQLAlchemy calls it.

@@ -24,7 +24,7 @@ _NEVER_STORED: Final[Mapping[type, Any]] = {
     MomentType: datetime(9999, 12, 31),  # noqa: DTZ001  # as DATETIME holds it
     DayType: date(9999, 12, 31),
 }
-_JSON_TYPES: Final = {Kind.WHOLE: "INTEGER", Kind.FLAG: "BOOLEAN"}
+_JSON_TYPES: Final[Mapping[Kind, str]] = {Kind.WHOLE: "INTEGER", Kind.FLAG: "BOOLEAN"}
 #: Lock wait timeout, deadlock, "record has changed since last read" (MariaDB), too many connections, query interrupted
 #: by shutdown.
 _TRY_AGAIN: Final = frozenset({1205, 1213, 1020, 1040, 1053, 3572})
@@ -40,6 +40,11 @@ class MysqlFlavor(Flavor):
     name = "mysql"
     drivers = frozenset({"pymysql", "asyncmy"})
     begin = "BEGIN"
+    # Our sessions read what is committed by now; the pages of a stream must be of one moment.
+    begin_reading = (
+        "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+    )
     write = codecs.MYSQL_WRITE
     read = codecs.MYSQL_READ
     paramstyle = "format"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from salescrm.kinds import Kind
 
 __all__ = ["PostgresFlavor"]
 
-_JSON_TYPES: Final = {Kind.WHOLE: "number", Kind.FLAG: "boolean"}
+_JSON_TYPES: Final[Mapping[Kind, str]] = {Kind.WHOLE: "number", Kind.FLAG: "boolean"}
 #: Serialization failure, deadlock, lock not available; too many connections; shutdown, crash, not yet started.
 _TRY_AGAIN: Final = frozenset({"40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03", "25P03"})
 #: Undefined table, column, schema.
@@ -32,6 +32,7 @@ class PostgresFlavor(Flavor):
     name = "postgresql"
     drivers = frozenset({"psycopg", "psycopg_async"})
     begin = "BEGIN"
+    begin_reading = ("BEGIN",)
     write = codecs.POSTGRES_WRITE
     read = codecs.POSTGRES_READ
     paramstyle = "numeric_dollar"

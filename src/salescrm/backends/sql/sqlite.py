@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from salescrm.kinds import Kind
 
 __all__ = ["SqliteFlavor"]
 
-_JSON_TYPES: Final = {Kind.WHOLE: ("integer",), Kind.FLAG: ("true", "false")}
+_JSON_TYPES: Final[Mapping[Kind, tuple[str, ...]]] = {Kind.WHOLE: ("integer",), Kind.FLAG: ("true", "false")}
 
 
 class SqliteFlavor(Flavor):

@@ -15,9 +15,10 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy.sql.dml import Update
 
-from salescrm.backends.sql.compile import TENANT, Compilation, Value
+from salescrm.backends.sql.compile import Compilation
 from salescrm.backends.sql.flavor import Converter, Expression, Flavor
 from salescrm.backends.sql.segments import segments
+from salescrm.backends.sql.values import TENANT, Value
 from salescrm.kinds import Kind
 from salescrm.plans import After, AllOf, FindPlan, SortKey, TallyPlan
 from salescrm.schema import Schema

@@ -62,13 +62,18 @@ class SqlStore:
         """The records in the plan's order in lists of up to *size*."""
         match self._statements.flavor.name:
             case "sqlite":
-                statement = self._statements.find(asked.plan)
-                parameters = statement.bind(self.tenant, asked.values, ())
-                return map(statement.read, self._channel.lists(statement.text, parameters, size))
+                return self._fetched(asked, size)
             case "postgresql":
                 return self._declared(asked, size)
             case _:
-                return self._pages(asked, size)
+                return self._in_pages(asked, size)
+
+    def _fetched(self, asked: Asked, size: int) -> Iterator[list[Any]]:
+        """As the driver steps through the one SELECT."""
+        statement = self._statements.find(asked.plan)
+        parameters = statement.bind(self.tenant, asked.values, ())
+        for rows in self._channel.lists(statement.text, parameters, size):
+            yield statement.read(rows)
 
     def _declared(self, asked: Asked, size: int) -> Iterator[list[Any]]:
         """By a cursor of the server's, which lives in a transaction: the one that is open, or one for this alone."""
@@ -81,8 +86,13 @@ class SqlStore:
                 yield statement.read(rows)
             channel.run(f"CLOSE {name}")
 
+    def _in_pages(self, asked: Asked, size: int) -> Iterator[list[Any]]:
+        """Page by page in one snapshot: PyMySQL can't do two things at once."""
+        with self._channel.reading():
+            yield from self._pages(asked, size)
+
     def _pages(self, asked: Asked, size: int) -> Iterator[list[Any]]:
-        """Page by page, each behind the last record of the one before, in one snapshot: PyMySQL can't do two things at once."""
+        """Pages, each behind the last record of the one before."""
         plan = asked.plan
         order = plan.order or (SortKey(plan.schema.by_column["id"], descending=False),)
         getters = [plan.schema.getters[key.column.name] for key in order]
