@@ -14,7 +14,7 @@ from salescrm.labels import Label, Language
 from salescrm.query import F, Tally, count, days, total
 from salescrm.query.fields import Field
 from salescrm.reports.figures import CycleDays, Period, common_currency, number, rate, sums
-from salescrm.reports.sheet import Bar, Column, Sheet, heading, money, percent, plain_days, whole
+from salescrm.reports.sheet import Bar, Column, Sheet, heading, moneys, percent, plain_days, whole
 from salescrm.reports.words import WORDS, period_note
 from salescrm.stages import Pipeline
 from salescrm.stages.pipeline import StageKind
@@ -132,6 +132,7 @@ class Funnel:
             Column(said["count"]),
             Column(heading(WORDS["amount"], lang, self.currency)),
         )
+        amounts = moneys((stage.amounts for stage in self.stages), self.currency)
         rows = tuple(
             (
                 stage.label.text(lang),
@@ -140,9 +141,9 @@ class Funnel:
                 percent(stage.conversion_to_next),
                 percent(stage.conversion_to_won),
                 whole(stage.count),
-                money(stage.amounts, self.currency),
+                amount,
             )
-            for stage in self.stages
+            for stage, amount in zip(self.stages, amounts, strict=True)
         )
         ended = said["ended"].format(
             total=whole(self.total),

@@ -12,8 +12,7 @@ import attrs
 from salescrm.checking.conditions import MOST_VALUES
 from salescrm.entities import Opportunity, OpportunityLine
 from salescrm.entities.opportunities import OpportunityStatus
-from salescrm.query import F, SpanField, Tally, Where, bucket, count, days, distinct, highest, lowest, total
-from salescrm.query.fields import Field
+from salescrm.query import F, Tally, Where, bucket, count, days, distinct, highest, lowest, total
 from salescrm.query.nodes import Key, Named
 from salescrm.reports.figures import start_of_day, sums
 from salescrm.unit import UnitOfWork
@@ -54,7 +53,9 @@ def by_field(unit: UnitOfWork, key: Key | Named, where: Where) -> Groups:
     for group, status, _, many, amount in deals.tally(
         Tally(by=[key, F.status, F.amount.currency], measures=[count(), total(F.amount)], where=where)
     ):
-        _count(groups[group], status, many, amount)
+        _count(groups[group], status, many)
+        if status == "won":
+            groups[group].won.append(amount)
     took = days(F.closed_at - F.opened_at)
     for group, length, many in deals.tally(
         Tally(by=[key, took], measures=[count()], where=where & (F.status == "won"))
@@ -93,41 +94,38 @@ def by_product(unit: UnitOfWork, where: Where, where_line: Where) -> Groups:
     """
     lines, deal = unit.repository(OpportunityLine), F.opportunity
     groups: Groups = defaultdict(Group)
-    each = distinct(F.opportunity_id)
-    won = where_line & (deal.status == "won")
-    for product, status, many in lines.tally(
-        Tally(by=[F.product_id, deal.status], measures=[each], where=where_line)
+    each, took = distinct(F.opportunity_id), days(deal.closed_at - deal.opened_at)
+    for product, status, length, many in lines.tally(
+        Tally(by=[F.product_id, deal.status, took], measures=[each], where=where_line)
     ):
-        _count(groups[product], status, many, None)
+        _count(groups[product], status, many)
+        if status == "won":
+            _took(groups[product], length, many)
+    won = where_line & (deal.status == "won")
     for product, _, amount in lines.tally(
         Tally(by=[F.product_id, F.amount.currency], measures=[total(F.amount)], where=won)
     ):
         groups[product].won.append(amount)
-    took = days(_span(deal))
-    for product, length, many in lines.tally(Tally(by=[F.product_id, took], measures=[each], where=won)):
-        _took(groups[product], length, many)
     rest = _sum(by_field(unit, F.pipeline, where))
-    for status, many in lines.tally(Tally(by=[deal.status], measures=[each], where=where_line)):
-        rest.statuses[status] -= many
-    for length, many in lines.tally(Tally(by=[took], measures=[each], where=won)):
-        _took(rest, length, -many)
     rest.won += [-amount for group in groups.values() for amount in group.won if amount is not None]
-    rest.days = +rest.days
+    with_lines = lines.tally(Tally(measures=[each], where=where_line))[0][0]
+    if with_lines == rest.statuses.total():  # as a rule; it saves looking at every line's deal once more
+        rest = Group(won=rest.won)
+    else:
+        for status, length, many in lines.tally(
+            Tally(by=[deal.status, took], measures=[each], where=where_line)
+        ):
+            _count(rest, status, -many)
+            if status == "won":
+                _took(rest, length, -many)
     if not rest.is_empty:
         groups[None] = rest
     return groups
 
 
-def _span(deal: Field) -> SpanField:
-    return deal.closed_at - deal.opened_at
-
-
-def _count(group: Group, status: OpportunityStatus | None, many: int, amount: Money | None) -> None:
-    if status is None:  # a line whose deal the member may not see, or that is gone
-        return
-    group.statuses[status] += many
-    if status == "won":
-        group.won.append(amount)
+def _count(group: Group, status: OpportunityStatus | None, many: int) -> None:
+    if status is not None:  # else a line whose deal is gone
+        group.statuses[status] += many
 
 
 def _took(group: Group, length: int | None, many: int) -> None:

@@ -14,7 +14,7 @@ from salescrm.query.fields import Field
 from salescrm.reports.figures import CycleDays, Deal, Period, common_currency, number, rate
 from salescrm.reports.groups import Dimension, Group, Groups, by_field, by_product, by_quarter
 from salescrm.reports.names import Name, name_of, names
-from salescrm.reports.sheet import Bar, Cell, Column, Sheet, heading, money, percent, plain_days, whole
+from salescrm.reports.sheet import Bar, Cell, Column, Sheet, heading, moneys, percent, plain_days, whole
 from salescrm.reports.words import WORDS, period_note
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, Money
@@ -154,11 +154,12 @@ class Performance:
         )
         # Of several currencies no bar can be compared with another, so the bars then show deals won.
         lengths = [_length(row, self.currency) for row in self.rows]
+        revenues = moneys((row.revenue for row in self.rows), self.currency)
         longest = max(lengths, default=0)
         rows: tuple[tuple[Cell, ...], ...] = tuple(
             (
                 row.label.text(lang) if row.label else row.key,
-                money(row.revenue, self.currency),
+                revenue,
                 Bar(max(length, 0) / longest if longest > 0 else 0.0),
                 *(whole(value) for value in (row.total, row.open, row.won, row.lost)),
                 percent(row.win_rate_closed),
@@ -166,7 +167,7 @@ class Performance:
                 plain_days(row.cycle_days.mean),
                 plain_days(row.cycle_days.median),
             )
-            for row, length in zip(self.rows, lengths, strict=True)
+            for row, length, revenue in zip(self.rows, lengths, revenues, strict=True)
         )
         return Sheet(
             title=f"{WORDS['performance'].text(lang)} · {WORDS[self.by].text(lang)}",

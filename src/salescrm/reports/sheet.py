@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Final, TypeAlias
 
@@ -10,7 +11,7 @@ import attrs
 from salescrm.labels import Label, Language
 from salescrm.values import Money
 
-__all__ = ["Bar", "Cell", "Column", "Sheet", "money", "percent", "plain_days", "whole"]
+__all__ = ["Bar", "Cell", "Column", "Sheet", "heading", "moneys", "percent", "plain_days", "whole"]
 
 NOTHING: Final = "–"
 
@@ -86,11 +87,20 @@ def plain_days(value: float | None) -> str:
     return NOTHING if value is None else f"{value:,.1f}"
 
 
-def money(amounts: tuple[Money, ...], currency: str | None) -> str:
-    """*amounts*: bare where the heading names the *currency*, else each with its own."""
-    if currency is not None:
-        return f"{amounts[0].amount:,}" if amounts else "0"
-    return " + ".join(f"{amount.amount:,} {amount.currency}" for amount in amounts) or "0"
+def moneys(column: Iterable[tuple[Money, ...]], currency: str | None) -> tuple[str, ...]:
+    """
+    Each of a *column* of amounts: bare where the heading names the *currency*, else each with its own.
+
+    Decimals are shown where one amount of the column has any.
+    """
+    column = tuple(column)
+    broken = any(amount.amount % 1 for amounts in column for amount in amounts)
+
+    def text(amount: Money) -> str:
+        shown = f"{amount.amount:,}" if broken else f"{amount.amount:,.0f}"
+        return shown if currency is not None else f"{shown} {amount.currency}"
+
+    return tuple(" + ".join(map(text, amounts)) or "0" for amounts in column)
 
 
 def heading(label: Label, lang: Language, currency: str | None = None) -> str:
