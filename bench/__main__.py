@@ -68,7 +68,7 @@ def _lines(only: list[str], options: argparse.Namespace) -> Iterator[Line]:
     if "import" in only:
         yield from costs.import_time(scale.rounds)
     if "maven" in only:
-        yield from costs.maven()
+        yield from costs.maven(by_wall=scale.by_wall)
     if "stream" in only:
         yield from costs.stream(options.rows or (10_000 if options.quick else 200_000))
 
