@@ -80,9 +80,7 @@ def salescrm_engines(request: pytest.FixtureRequest, tmp_path: Path, salescrm_cl
     name: str = request.param
     own = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'salescrm.db'}"}
     url = own.get(name) or os.environ[_SERVERS[name]]
-    options: dict[str, Any] = (
-        {} if name in own else {"prefix" if name == "mongodb" else "table_prefix": "salescrm_test_"}
-    )
+    options: dict[str, Any] = {} if name in own else {"prefix": "salescrm_test_"}
     tenant = f"t{uuid4().hex}"
     with salescrm.connect(url, clock=salescrm_clock, tenant=tenant, **options) as crm:
         crm.migrate()

@@ -116,7 +116,7 @@ FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE k.connamespace 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_revisions_make_exactly_the_tables_of_the_entities(engine: sa.Engine, prefix: str) -> None:
     """As Alembic compares, and to the letter of what the engine says; an entity that changes needs a new revision."""
-    backend(engine, table_prefix=prefix).migrate()
+    backend(engine, prefix=prefix).migrate()
 
     metadata = sa.MetaData()
     tables(schemas().values(), metadata, prefix=prefix)
@@ -190,7 +190,7 @@ def test_version_is_the_newest_revision() -> None:
 
 def test_all_tables_are_known_by_name(engine: sa.Engine) -> None:
     """A host's Alembic is told to leave exactly these alone."""
-    backend(engine, table_prefix="crm_").migrate()
+    backend(engine, prefix="crm_").migrate()
     assert table_names("crm_") == set(sa.inspect(engine).get_table_names())
 
 
@@ -332,7 +332,7 @@ def test_migrating_in_a_hosts_transaction_is_the_hosts_to_commit(
     with engine.begin() as connection:
         migrate(connection, prefix="crm_")
         migrate(connection, prefix="crm_")
-    backend(engine, table_prefix="crm_").verify()
+    backend(engine, prefix="crm_").verify()
     engine.dispose()
 
 

@@ -105,7 +105,7 @@ def test_money_and_time_are_explained_where_they_lie(postgres_url: str) -> None:
 
 
 def test_prefix_and_schema_put_the_tables_elsewhere(postgres_url: str) -> None:
-    with lab(postgres_url, table_prefix="crm_", schema="sales") as at:
+    with lab(postgres_url, prefix="crm_", schema="sales") as at:
         at.seed(CUSTOMERS, *(at.make.customer() for _ in range(60)))  # COPY knows the way, too
         at.seed(CUSTOMERS, at.make.customer())
         assert 61 == len(at.open().find(at.asked(CUSTOMERS, limit=100)))
@@ -119,9 +119,9 @@ def test_a_host_may_hold_the_tables_in_its_own_metadata_and_read_them(sqlite_url
     metadata = sa.MetaData()
     ours = tables(SCHEMAS.values(), metadata, prefix="crm_")
     assert ours["customers"] is metadata.tables["crm_customers"]
-    backend = SqlBackend(engine, tuple(SCHEMAS.values()), table_prefix="crm_")
+    backend = SqlBackend(engine, tuple(SCHEMAS.values()), prefix="crm_")
     backend.migrate()
-    with lab(engine, table_prefix="crm_") as at:
+    with lab(engine, prefix="crm_") as at:
         customer = own(CUSTOMERS, at.make.customer(tags=("a", "b")))
         at.seed(CUSTOMERS, customer)
         with engine.connect() as connection:

@@ -37,7 +37,7 @@ class SqlBackend:
     Records of *schemas* in tables of SQLite, PostgreSQL, MySQL or MariaDB.
 
     *engine* is an address (then the engine is ours), or a host's Engine or AsyncEngine, whatever its settings. Tables are
-    called *table_prefix* + collection and lie in the database schema *schema*.  On an asynchronous engine every call must
+    called *prefix* + collection and lie in the database schema *schema*.  On an asynchronous engine every call must
     run inside `bridge.run_plain` or SQLAlchemy's ``run_sync``.
 
     Raises:
@@ -49,7 +49,7 @@ class SqlBackend:
         engine: sa.Engine | AsyncEngine | str,
         schemas: Sequence[Schema],
         *,
-        table_prefix: str = "",
+        prefix: str = "",
         schema: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
         random: Callable[[], float] = random.random,
@@ -62,14 +62,14 @@ class SqlBackend:
             if isinstance(engine, sa.Engine)
             else engine.sync_engine
         )
-        self.tables: Mapping[str, sa.Table] = tables(schemas, prefix=table_prefix, schema=schema)
+        self.tables: Mapping[str, sa.Table] = tables(schemas, prefix=prefix, schema=schema)
         self.is_async = self.engine.dialect.is_async
         self.capabilities = Capabilities(
             concurrent_writers=self.engine.dialect.name != "sqlite",
             joinable=("Session", "Connection", "AsyncSession", "AsyncConnection"),
         )
         self._schemas = tuple(schemas)
-        self._prefix = table_prefix
+        self._prefix = prefix
         self._schema = schema
         self._patience = Patience(_sleep_async if self.is_async else sleep, random)
         self._flavor = flavor_of(self.engine.dialect)
