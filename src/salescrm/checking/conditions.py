@@ -184,7 +184,10 @@ class Conditions:
         entity = self.schema.name
 
         def folded(value: object, _: Context) -> object:
-            return fold(clean_text(value, entity=entity, field="search", limit=255))
+            text = fold(clean_text(value, entity=entity, field="search", limit=255))
+            if "\n" in text:  # it parts the fields in the shadow column; across two of them nothing is found
+                raise InvalidQuestion("a search is for one line of text")
+            return text
 
         column = self.schema.by_column[SEARCH]
         return Includes(Ref(column, kind=column.kind), self.slot(folded))
