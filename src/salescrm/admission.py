@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import attrs
 
 from salescrm.errors import InvalidValue
-from salescrm.jsonable import PLACES, structurer, unstructure
+from salescrm.jsonable import EXACT, PLACES, structurer, unscaled, unstructure
 from salescrm.kinds import Extra, Kind
 from salescrm.values import Money, clean_text, day, moment
 
 if TYPE_CHECKING:
     from salescrm.schema import Schema, SchemaField
 
-__all__ = ["MOST_DECIMAL", "MOST_WHOLE", "admit_value", "quick_check"]
+__all__ = ["MOST_DECIMAL", "MOST_WHOLE", "admit_value", "is_exact", "quick_check"]
 
 #: Whole numbers reach this far on every engine and in JSON.
 MOST_WHOLE: Final = 2**53 - 1
 #: And exact decimals this far.
-MOST_DECIMAL: Final = Decimal(MOST_WHOLE).scaleb(-PLACES)
+MOST_DECIMAL: Final = unscaled(MOST_WHOLE)
+_LAST_PLACE: Final = Decimal(1).scaleb(-PLACES)
 
 #: The deepest JSON that is taken in.
 _DEEPEST: Final = 32
@@ -141,11 +142,16 @@ def admit_value(schema: Schema, field: SchemaField, value: Any) -> Any:
 
 def _decimal(value: Any, wrong: Callable[[str], InvalidValue]) -> Decimal:
     expected = f"a finite Decimal of up to {PLACES} places, at most {MOST_DECIMAL} from zero"
-    if type(value) is not Decimal or not value.is_finite() or abs(value) > MOST_DECIMAL:
-        raise wrong(expected)
-    if value != round(value, PLACES):
+    if type(value) is not Decimal or not is_exact(value):
         raise wrong(expected)
     return value
+
+
+def is_exact(value: Decimal) -> bool:
+    """Whether a DECIMAL field keeps *value* to the last place, whatever the caller's decimal context."""
+    if not value.is_finite() or value.copy_abs() > MOST_DECIMAL:
+        return False
+    return value == EXACT.quantize(value, _LAST_PLACE)
 
 
 def _embedded(schema: Schema, field: SchemaField, value: Any, wrong: Callable[[str], InvalidValue]) -> Any:

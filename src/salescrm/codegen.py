@@ -317,7 +317,7 @@ STAMPED: Final = frozenset(
 )
 
 
-def admitter(schema: Schema) -> Callable[[Any], Any]:
+def admitter(schema: Schema) -> Callable[..., Any]:
     """A function that lets a record in: the quick check of each value written out, anything unusual left to `admission`."""
     from salescrm import admission
     from salescrm.errors import InvalidValue
@@ -325,7 +325,9 @@ def admitter(schema: Schema) -> Callable[[Any], Any]:
     def refuse(record: Any) -> Any:
         raise InvalidValue(schema.name, "record", record, f"a {schema.name}")
 
-    def look(name: str, value: Any, changes: dict[str, Any]) -> None:
+    def look(name: str, value: Any, changes: dict[str, Any], before: Any) -> None:
+        if before is not None and schema.fields[name].kind is Kind.EXTRA and value == getattr(before, name):
+            return
         admitted = admission.admit_value(schema, schema.fields[name], value)
         if admitted is not value:
             changes[name] = admitted
@@ -340,11 +342,11 @@ def admitter(schema: Schema) -> Callable[[Any], Any]:
         "refuse": refuse,
         "look": look,
     }
-    source = ["def admit(r):", "    if type(r) is not Record: refuse(r)", "    changes = {}"]
+    source = ["def admit(r, b=None):", "    if type(r) is not Record: refuse(r)", "    changes = {}"]
     for field in schema.fields.values():
         check = admission.quick_check(field, names)
         nothing = f"r.{field.name} is None or " if field.nullable else ""
-        look_closer = f"look({field.name!r}, r.{field.name}, changes)"
+        look_closer = f"look({field.name!r}, r.{field.name}, changes, b)"
         source.append(f"    if not ({nothing}{check or 'False'}): {look_closer}")
     source.append("    return evolve(r, changes) if changes else r")
-    return typing.cast(Callable[[Any], Any], _compile("admit", source, names))
+    return typing.cast(Callable[..., Any], _compile("admit", source, names))

@@ -210,8 +210,13 @@ class Crm:
 
         It is repeated on StaleWrite and on transient engine errors, up to *attempts* times, with a growing pause; so it
         must do nothing outside the Work that may not happen twice.  With an idempotency *key* it is carried out once:
-        a second call with the same key returns what the first one did; *function* then returns None, JSON-able data,
-        a record or a tuple of records.  A record comes back as it is at the second call.
+        a second call with the same key returns what the first one did; *function* then returns None, JSON-able data
+        without fractions, a record or a tuple of records.  A record comes back as it is at the second call.
+
+        Raises:
+            StaleWrite, Transient: Also at the last try.
+            InvalidValue: A blank key or one of more than 64 characters, a result that no key can keep, no attempts.
+            NotFound: The record that a key's first call returned is gone.
         """
         return repeat(
             self.kit,
@@ -226,7 +231,8 @@ class Crm:
         Delivers up to *limit* due events to the plugins' ``event_committed``, at least once each; how many there were.
 
         Any number of workers may call it at the same time. A host's scheduler calls it to pick up what a process that
-        died has left, and what was written in transactions of the host's own.
+        died has left, and what was written in transactions of the host's own; for each tenant, where there are many.
+        Where no plugin listens nothing is delivered: the events wait for a process in which one does.
         """
         return deliver(self.kit, self._chosen(), limit=limit)
 
@@ -294,7 +300,7 @@ def connect(
         sleep: Waits that many seconds.
         cursor_key: Signs page cursors; the same in every process of a host that hands them to strangers.
         asynchronous: Opens an address with the driver that can be awaited; `salescrm.aio.connect` says it.
-        options: For the backend: ``database=`` (MongoDB), ``table_prefix=`` and ``schema=`` (SQL).
+        options: For the backend: ``prefix=`` for the names of tables or collections, ``schema=`` (SQL), ``database=`` (MongoDB).
 
     Raises:
         Misconfigured: An unknown address, or a package that is not installed.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
@@ -19,21 +19,23 @@ from salescrm.values import Money, day, moment
 if TYPE_CHECKING:
     import cattrs
 
-__all__ = ["PLACES", "converter", "scaled", "structure", "structurer", "unscaled", "unstructure"]
+__all__ = ["EXACT", "PLACES", "converter", "scaled", "structure", "structurer", "unscaled", "unstructure"]
 
 #: A DECIMAL field's decimal places: it is stored as whole ten-thousandths.
 PLACES: Final = 4
+#: Our own, for the caller's may round.
+EXACT: Final = Context(prec=60)
 
 
 def scaled(value: Decimal) -> int:
     """An exact decimal of up to four places as whole ten-thousandths."""
-    return int(value.scaleb(PLACES))
+    return int(EXACT.scaleb(value, PLACES))
 
 
 def unscaled(value: int) -> Decimal:
     """Whole ten-thousandths as the decimal they stand for, without trailing zeros."""
     whole, rest = divmod(value, 10**PLACES)
-    return Decimal(whole) if not rest else Decimal(value).scaleb(-PLACES).normalize()
+    return Decimal(whole) if not rest else EXACT.normalize(EXACT.scaleb(Decimal(value), -PLACES))
 
 
 def unstructure(value: Any) -> Any:

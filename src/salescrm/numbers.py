@@ -19,7 +19,7 @@ import attrs
 
 from salescrm.entities import Counter
 from salescrm.errors import Duplicate, StaleWrite, Transient
-from salescrm.storage import Insert, Replace, Store
+from salescrm.storage import Insert, Replace, Store, Write
 from salescrm.values import Id
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Numbers:
         self._lock = threading.Lock()
         #: By tenant and prefix, the series of the last day that was numbered, and what is left of it.
         self._blocks: dict[tuple[str, str], tuple[str, deque[range]]] = {}
-        #: By prefix, the last day that was numbered and its series: spelled out once a day, not once a record.
-        self._days: dict[str, tuple[date, str]] = {}
+        #: By pattern, the last day that was numbered and its series: spelled out once a day, not once a record.
+        self._days: dict[tuple[str, str], tuple[date, str]] = {}
 
     def take(self, unit: UnitOfWork, numbering: Numbering, count: int = 1) -> list[str]:
         """The next *count* numbers of *numbering*, dated today in the policy's time zone."""
@@ -56,9 +56,10 @@ class Numbers:
         return [f"{series}{running:0{numbering.digits}}" for running in taken]
 
     def _series(self, numbering: Numbering, today: date) -> str:
-        known = self._days.get(numbering.prefix)
+        pattern = (numbering.prefix, numbering.day)
+        known = self._days.get(pattern)
         if known is None or known[0] != today:
-            known = self._days[numbering.prefix] = (today, numbering.series(today))
+            known = self._days[pattern] = (today, numbering.series(today))
         return known[1]
 
     def _held(self, owner: tuple[str, str], series: str, count: int) -> list[int]:
@@ -88,11 +89,19 @@ class Numbers:
     def _block(self, unit: UnitOfWork, series: str, size: int) -> range:
         if not unit.kit.backend.capabilities.concurrent_writers:
             unit.write()  # our turn to write has come: nobody moves the counter between our look at it and our write
-            return _advance(unit, unit.reading(), series, size)
+            store = unit.reading()
+            write, block = _advance(unit, store, series, size)
+            try:
+                store.write(write)  # not by the unit: numbers alone are no half of anything
+            except BaseException:
+                unit.fail()
+                raise
+            return block
         for pause in _pauses():
             store = unit.kit.backend.open(unit.tenant)
             try:
-                block = _advance(unit, store, series, size)
+                write, block = _advance(unit, store, series, size)
+                store.write(write)
                 store.commit()
             except (StaleWrite, Duplicate, Transient):
                 store.rollback()
@@ -123,8 +132,8 @@ def _pauses() -> Iterator[float]:
         yield min(0.001 * (attempt + 1), 0.05)
 
 
-def _advance(unit: UnitOfWork, store: Store, series: str, size: int) -> range:
-    """Moves the counter of *series* on by *size* in *store*'s transaction; the numbers that this frees."""
+def _advance(unit: UnitOfWork, store: Store, series: str, size: int) -> tuple[Write, range]:
+    """What moves the counter of *series* on by *size* from where *store* has it, and the numbers that this frees."""
     schema = unit.kit.by_record[Counter]
     now: datetime = unit.now()
     found: Counter | None = store.get(schema, series)
@@ -139,8 +148,7 @@ def _advance(unit: UnitOfWork, store: Store, series: str, size: int) -> range:
             updated_by=unit.member,
             upcoming=1 + size,
         )
-        store.write(Insert(schema, [counter]))
-        return range(1, 1 + size)
+        return Insert(schema, [counter]), range(1, 1 + size)
     moved = attrs.evolve(
         found,
         upcoming=found.upcoming + size,
@@ -148,5 +156,4 @@ def _advance(unit: UnitOfWork, store: Store, series: str, size: int) -> range:
         updated_at=now,
         updated_by=unit.member,
     )
-    store.write(Replace(schema, moved, found.version))
-    return range(found.upcoming, moved.upcoming)
+    return Replace(schema, moved, found.version), range(found.upcoming, moved.upcoming)

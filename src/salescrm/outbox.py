@@ -70,7 +70,7 @@ def deliver(kit: Kit, tenant: Id, *, limit: int, ids: Iterable[Id] | None = None
         except Exception as raised:  # noqa: BLE001  # whatever a plugin raises is kept with the event, not lost
             problem = f"{type(raised).__name__}: {raised}"
         outcome = _settled(event) if problem is None else _given_back(event, problem)
-        repeat(kit, begin, lambda work, event=event, outcome=outcome: _replace(work, event, outcome))  # type: ignore[misc]
+        repeat(kit, begin, lambda work, event=event, outcome=outcome: _replace(work, event, outcome))  # type: ignore[misc]  # bound now
     return len(leased)
 
 

@@ -42,7 +42,7 @@ def _chunks(store: Store, asked: Asked, size: int) -> Generator[list[Any]]:
 def _name(field: Field | str) -> str:
     path = operand_of(field)
     if not isinstance(path, str):
-        raise InvalidQuestion(f"{field!r} is no field; write F.name or -F.name")
+        raise InvalidQuestion(f"{fact(field)} is no field; write F.name or -F.name")
     return path
 
 
@@ -61,7 +61,7 @@ class Reader(Generic[RecordT]):
         self.entity = entity
         kit = unit.kit
         if entity not in kit.by_record:
-            raise TypeError(f"{entity!r} is no entity of salescrm")
+            raise TypeError(f"{fact(entity)} is no entity of salescrm")
         self.schema = kit.by_record[entity]
         self._checker = kit.checker
         self._scoped = scoped
@@ -174,7 +174,7 @@ class Reader(Generic[RecordT]):
         """
         store = self.unit.reading()
         if type(size) is not int or size < 1:
-            raise InvalidQuestion(f"size is {size!r}; a whole number from 1 is wanted")
+            raise InvalidQuestion(f"size is {fact(size)}; a whole number from 1 is wanted")
         asked = self._checker.all(
             self.schema, where, orders(order), self.unit.context, scope=self._scope("read")
         )

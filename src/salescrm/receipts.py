@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
 from typing import Any, TypeVar, cast
 
 from salescrm.entities import Receipt, Record
@@ -29,10 +31,13 @@ def once(work: U, key: str, function: Callable[[U], T]) -> T:
     The receipt is written in the Work's own transaction: there is one exactly when the command was committed.
 
     Raises:
-        InvalidValue: The result is neither None, JSON-able data, a record nor a tuple of records.
+        InvalidValue: The key is blank or longer than 64 characters, or no receipt can hold the result.
+        NotFound: A record that was the result is gone by now, or not for this member to see.
         Raced: Somebody else committed the same key first; nothing of this call may be committed.
     """
     id = Id(clean_text(key, entity="Receipt", field="key", limit=64))
+    if not id.strip():  # a header that was not sent would make one command of everybody's
+        raise InvalidValue("Receipt", "key", key, "a text that is not blank")
     schema = work.kit.by_record[Receipt]
     found: Receipt | None = work.reading().get(schema, id)
     if found is not None:
@@ -57,18 +62,17 @@ def once(work: U, key: str, function: Callable[[U], T]) -> T:
 
 
 def _write(work: UnitOfWork, result: object) -> dict[str, Any]:
-    """*result* as JSON: records by entity and id."""
-    if isinstance(result, Record):
-        return {"record": _name(work, result)}
-    if isinstance(result, tuple) and result and all(isinstance(one, Record) for one in result):
+    """*result* as JSON of its own: records by entity and id."""
+    known = work.kit.by_record
+    if type(result) in known:
+        return {"record": _name(work, cast(Record, result))}
+    if isinstance(result, tuple) and all(type(one) in known for one in result):
         return {"records": [_name(work, one) for one in result]}
-    try:
+    with suppress(TypeError, ValueError, RecursionError):
         plain = json.loads(json.dumps(result, allow_nan=False))
-    except (TypeError, ValueError):
-        plain = not result
-    if plain != result:
-        raise InvalidValue("run", "result", result, "None, JSON-able data, a record, or a tuple of records")
-    return {"value": result}
+        if plain == result:
+            return {"value": plain}
+    raise InvalidValue("run", "result", result, "None, JSON-able data, a record, or a tuple of records")
 
 
 def _name(work: UnitOfWork, record: Record) -> list[str]:
@@ -80,7 +84,7 @@ def _read(work: UnitOfWork, result: Any) -> object:
         return _record(work, result["record"])
     if "records" in result:
         return tuple(_record(work, one) for one in result["records"])
-    return result["value"]
+    return deepcopy(result["value"])  # a store in memory gives what it holds
 
 
 def _record(work: UnitOfWork, name: list[str]) -> Record:

@@ -49,8 +49,8 @@ class Repository(Reader[RecordT]):
         self._outbox = kit.by_record[OutboxEvent]
 
     @whole
-    def add(self, record: RecordT, *events: Event) -> RecordT:
-        """*record* as it was stored: stamped, with its log entry and *events*.
+    def add(self, record: RecordT, *events: Event | Callable[[RecordT], Event]) -> RecordT:
+        """*record* as it was stored: stamped, with its log entry and *events*, which may be made of what was stored.
 
         Raises:
             InvalidValue: A value does not fit its field.
@@ -64,7 +64,8 @@ class Repository(Reader[RecordT]):
             stamped = self._stamped(self._hooks.adding(unit, stamped))
         admitted = cast(RecordT, self.schema.admit(stamped))
         entry = self._entry("added", admitted, self.schema.filled(admitted))
-        self._write(Insert(self.schema, [admitted]), [entry], events)
+        told = [one if isinstance(one, Event) else one(admitted) for one in events]
+        self._write(Insert(self.schema, [admitted]), [entry], told)
         self._require("add", admitted.id)
         if self._hooks.listens_to_records:
             self._hooks.added(unit, admitted)
@@ -113,7 +114,7 @@ class Repository(Reader[RecordT]):
         unit.reading()
         if self._hooks.listens_to_records and after != before:
             after = self._hooks.saving(unit, before, after)
-        after = cast(RecordT, self.schema.admit(after))
+        after = cast(RecordT, self.schema.admit(after, before))
         changed = self.schema.diff(before, after)
         if not changed and not events:
             return before

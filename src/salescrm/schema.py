@@ -169,8 +169,13 @@ class Schema:
         return codegen.evolver(self)
 
     @cached_property
-    def admit(self) -> Callable[[Any], Any]:
-        """The record itself if every value fits its field, with moments cut; raises InvalidValue otherwise."""
+    def admit(self) -> Callable[..., Any]:
+        """
+        The record itself if every value fits its field, with moments cut; raises InvalidValue otherwise.
+
+        A second record, the one it takes the place of, excuses custom fields as they stood there: their declaration may
+        be gone by now.
+        """
         return codegen.admitter(self)
 
     @cached_property

@@ -13,7 +13,7 @@ from salescrm.checking.conditions import Conditions, Slot
 from salescrm.checking.cursors import Cursors
 from salescrm.checking.literals import Context
 from salescrm.checking.numbers import Finish, Numbers, no_conversion
-from salescrm.errors import InvalidQuestion
+from salescrm.errors import InvalidQuestion, fact
 from salescrm.kinds import Kind
 from salescrm.plans import After, AllOf, Asked, AskedTally, FindPlan, InBucket, SortKey, TallyPlan
 from salescrm.query.nodes import Bucket, Measure, Operand, Order, Query, Shape, Tally, Where, shape
@@ -66,7 +66,7 @@ class Checker:
         scoped = self._shape(scope, literals) if scope is not None else None
         if type(query.limit) is not int or not 0 <= query.limit <= self._limits.page:
             raise InvalidQuestion(
-                f"limit is {query.limit!r}; a whole number from 0 to {self._limits.page} is wanted"
+                f"limit is {fact(query.limit)}; a whole number from 0 to {self._limits.page} is wanted"
             )
         after: tuple[Any, ...] | None = None
         if query.after is not None:
@@ -143,7 +143,9 @@ class Checker:
                 parts.append(by)
         for measure in tally.measures:
             if not isinstance(measure, Measure):
-                raise InvalidQuestion(f"{measure!r} is no measure; write count(), total(F.name) and so on")
+                raise InvalidQuestion(
+                    f"{fact(measure)} is no measure; write count(), total(F.name) and so on"
+                )
             where = self._shape(measure.where, literals) if measure.where is not None else None
             parts.append((measure.kind, measure.operand, where))
         key = tuple(parts)
@@ -207,7 +209,7 @@ class Checker:
         making = Conditions(schema, self._schemas)
         for one in order:
             if not isinstance(one, Order):
-                raise InvalidQuestion(f"{one!r} is no order; write F.name or -F.name")
+                raise InvalidQuestion(f"{fact(one)} is no order; write F.name or -F.name")
             ref = making.operand(one.path).plain_ref
             if ref.follow is not None or ref.key is not None or ref.kind in _UNSORTABLE:
                 raise InvalidQuestion(f"{one.path} can't be sorted by; take a field of {schema.name} itself")

@@ -9,7 +9,7 @@ import attrs
 
 from salescrm.checking.literals import Context, Convert, converter_for, money_currency, money_minor, text_for
 from salescrm.checking.paths import Resolved, resolve_operand
-from salescrm.errors import InvalidQuestion
+from salescrm.errors import InvalidQuestion, fact
 from salescrm.kinds import Kind
 from salescrm.plans import (
     AllOf,
@@ -141,7 +141,7 @@ class Conditions:
     def _compare(self, where: Compare) -> Condition:
         operand, operator = self.operand(where.operand), where.operator
         if operator not in get_args(Operator):
-            raise InvalidQuestion(f"{operator!r} compares nothing")
+            raise InvalidQuestion(f"{fact(operator)} compares nothing")
         if operand.kind is not Kind.MONEY:
             return Cmp(operand.ref, operator, self.slot(converter_for(operand)))
         minor_slot = self.slot(money_minor(operand))

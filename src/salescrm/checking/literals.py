@@ -9,10 +9,10 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from salescrm.admission import MOST_DECIMAL, MOST_WHOLE
+from salescrm.admission import MOST_DECIMAL, MOST_WHOLE, is_exact
 from salescrm.checking.paths import Resolved
-from salescrm.errors import InvalidQuestion, InvalidValue
-from salescrm.jsonable import PLACES
+from salescrm.errors import InvalidQuestion, InvalidValue, fact
+from salescrm.jsonable import PLACES, scaled
 from salescrm.kinds import Kind
 from salescrm.query.nodes import Relative
 from salescrm.values import Money, clean_text, day, moment
@@ -66,11 +66,9 @@ def converter_for(operand: Resolved) -> Convert:
 
     def decimal(value: object, _: Context) -> object:
         exact = Decimal(value) if type(value) is int else value
-        if type(exact) is not Decimal or not exact.is_finite() or abs(exact) > MOST_DECIMAL:
-            raise wrong(value, "a finite Decimal")
-        if exact != round(exact, PLACES):
-            raise wrong(value, f"a Decimal of up to {PLACES} places")
-        return int(exact.scaleb(PLACES))
+        if type(exact) is not Decimal or not is_exact(exact):
+            raise wrong(value, f"a finite Decimal of up to {PLACES} places, at most {MOST_DECIMAL} from zero")
+        return scaled(exact)
 
     def a_moment(value: object, context: Context) -> object:
         if type(value) is Relative:
@@ -148,7 +146,7 @@ def relative_moment(value: Relative, context: Context) -> datetime:
         local = datetime.combine(relative_day(value, context), time(), context.zone)
         return moment(local.astimezone(UTC), entity="question", field="moment")
     except OverflowError:
-        raise InvalidQuestion(f"{value!r} is outside the calendar") from None
+        raise InvalidQuestion(f"{fact(value)} is outside the calendar") from None
 
 
 def relative_day(value: Relative, context: Context) -> date:
@@ -169,9 +167,9 @@ def relative_day(value: Relative, context: Context) -> date:
             case "year":
                 return date(today.year + value.offset, 1, 1)
             case _:
-                raise InvalidQuestion(f"{value.unit!r} is no unit of the calendar")
+                raise InvalidQuestion(f"{fact(value.unit)} is no unit of the calendar")
     except (OverflowError, ValueError):
-        raise InvalidQuestion(f"{value!r} is outside the calendar") from None
+        raise InvalidQuestion(f"{fact(value)} is outside the calendar") from None
 
 
 def _first_of_month(year: int, months: int) -> date:

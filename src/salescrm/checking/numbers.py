@@ -13,7 +13,7 @@ import attrs
 from salescrm.checking.conditions import MOST_VALUES, Conditions
 from salescrm.checking.literals import converter_for
 from salescrm.checking.paths import Resolved
-from salescrm.errors import InvalidQuestion
+from salescrm.errors import InvalidQuestion, fact
 from salescrm.jsonable import PLACES, unscaled
 from salescrm.kinds import Kind
 from salescrm.plans import CountIf, InBucket, Number, Ref, Source, SpanRef, WholeDays
@@ -119,7 +119,7 @@ class Numbers:
     def _measure(self, measure: Measure, keys: set[str], offset: int) -> Cell:
         """One measure; *offset* is where the numbers start in a row."""
         if measure.kind not in get_args(MeasureKind):
-            raise InvalidQuestion(f"{measure.kind!r} measures nothing")
+            raise InvalidQuestion(f"{fact(measure.kind)} measures nothing")
         if measure.where is not None and measure.kind != "count":
             raise InvalidQuestion(f"{measure.kind} has no condition of its own; only count() has")
         if measure.kind == "count":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from salescrm.errors import InvalidQuestion, UnknownField
+from salescrm.errors import InvalidQuestion, UnknownField, fact
 from salescrm.kinds import Kind
 from salescrm.plans import Follow, Ref, Source, SpanRef
 from salescrm.query.nodes import Operand, Span
@@ -61,7 +61,7 @@ def resolve_operand(operand: Operand, schema: Schema, schemas: Mapping[str, Sche
     if isinstance(operand, str):
         return resolve(operand, schema, schemas)
     if not isinstance(operand, Span):
-        raise InvalidQuestion(f"{operand!r} is no field; write F.name")
+        raise InvalidQuestion(f"{fact(operand)} is no field; write F.name")
     start, end = (resolve(path, schema, schemas) for path in (operand.start, operand.end))
     if start.kind is not end.kind or start.kind not in (Kind.MOMENT, Kind.DAY):
         raise InvalidQuestion(f"{operand.end} - {operand.start}: both must be moments, or both days")

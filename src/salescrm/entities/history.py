@@ -53,7 +53,7 @@ class OutboxEvent(Record):
 
 @attrs.frozen(kw_only=True)
 class Counter(Record):
-    """How far one running number has got; the id names it (``customer:C20240315``)."""
+    """How far one running number has got; the id is what its numbers have in common (``C20240315``)."""
 
     #: The next number that nobody has.
     upcoming: int = 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import TypeAlias
 
-from salescrm.errors import InvalidQuestion
+from salescrm.errors import InvalidQuestion, fact
 from salescrm.query.nodes import (
     Bucket,
     Compare,
@@ -171,7 +171,7 @@ def _duration(days: float, hours: float, minutes: float) -> timedelta:
         return timedelta(days=days, hours=hours, minutes=minutes)
     except (OverflowError, ValueError):  # beyond the calendar, or not a number
         raise InvalidQuestion(
-            f"{days!r} days, {hours!r} hours, {minutes!r} minutes are no duration"
+            f"{fact(days)} days, {fact(hours)} hours, {fact(minutes)} minutes are no duration"
         ) from None
 
 

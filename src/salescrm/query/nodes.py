@@ -14,7 +14,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import attrs
 
-from salescrm.errors import InvalidQuestion
+from salescrm.errors import InvalidQuestion, fact
 from salescrm.values import Money
 
 __all__ = [
@@ -258,7 +258,7 @@ def operand_of(named: Named | str) -> Operand:
     try:
         return named.__operand__
     except AttributeError:
-        raise TypeError(f"{named!r} is no field; write F.name") from None
+        raise TypeError(f"{fact(named)} is no field; write F.name") from None
 
 
 def _path(named: Named) -> str:

@@ -15,13 +15,12 @@ Text, whole numbers and flags stand for themselves; other values name their type
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, assert_never, get_args
 
-from salescrm.errors import Invalid, InvalidQuestion
+from salescrm.errors import Invalid, InvalidQuestion, fact
 from salescrm.query.nodes import (
     Always,
     And,
@@ -112,7 +111,7 @@ def _dump_literal(value: Literal_) -> Any:
         case Relative(unit, offset, _):
             return {"relative": {"unit": unit, "offset": offset}}
         case _:
-            raise InvalidQuestion(f"{reprlib.repr(value)} is no value that a question can hold")
+            raise InvalidQuestion(f"{fact(value)} is no value that a question can hold")
 
 
 def load(data: object) -> Where:
@@ -210,10 +209,8 @@ def _load_literal(data: object) -> Literal_:
     except Invalid:
         raise
     except (ValueError, OverflowError, InvalidOperation) as problem:
-        raise InvalidQuestion(f"{data!r} is no value: {problem}") from problem
+        raise InvalidQuestion(f"{fact(data)} is no value: {problem}") from problem
 
 
 def _no_condition(data: object) -> InvalidQuestion:
-    # reprlib: what comes from outside may be a megabyte, or nested deeper than Python can show.
-    shown = reprlib.repr(data)
-    return InvalidQuestion(f"{shown if len(shown) <= 100 else shown[:97] + '...'} is no condition")
+    return InvalidQuestion(f"{fact(data)} is no condition")

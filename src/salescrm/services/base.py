@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar, cast
 
+from salescrm.codegen import STAMPED
 from salescrm.entities import Record
 from salescrm.entities.base import RecordT
 from salescrm.errors import InvalidValue, UnknownField
@@ -24,6 +25,8 @@ R = TypeVar("R", bound=Record)
 _WRITTEN: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
     {"email": email, "credit_code": credit_code, "mobile": mobile, "phone": phone}
 )
+#: What every write stamps; the id is given once, when a record is made.
+_STAMPS: Final = STAMPED - {"id"}
 #: Values of these types need no other form, whatever the field, unless `_WRITTEN` says so.
 _AS_THEY_ARE: Final = frozenset({str, int, bool, tuple, Money, Region})
 
@@ -61,8 +64,9 @@ class Service(Reader[RecordT]):
         known, computed = self.schema.fields, self.computed
         cleaned: dict[str, Any] = {}
         for name, value in fields.items():
-            if name in computed or name not in known:
-                raise UnknownField(self.schema.name, name, nearest(name, known.keys() - computed))
+            if name in computed or name in _STAMPS or name not in known:
+                near = nearest(name[:80], known.keys() - computed - _STAMPS)
+                raise UnknownField(self.schema.name, name, near)
             as_it_is = type(value) in _AS_THEY_ARE and name not in _WRITTEN
             cleaned[name] = value if as_it_is or value is None else self._clean(name, value)
         return cleaned
@@ -85,12 +89,11 @@ class Service(Reader[RecordT]):
     def evolve(self, record: RecordT, changes: Mapping[str, Any]) -> RecordT:
         """*record* with cleaned *changes*."""
         cleaned = self.clean(changes)
-        if cleaned.keys() & {"id", "number"} and any(
-            cleaned[n] != getattr(record, n) for n in cleaned.keys() & {"id", "number"}
-        ):
-            raise InvalidValue(
-                self.schema.name, "id or number", changes, "what was given when it was created"
-            )
+        for name in cleaned.keys() & {"id", "number"}:
+            if cleaned[name] != getattr(record, name):
+                raise InvalidValue(
+                    self.schema.name, name, cleaned[name], "what was given when it was created"
+                )
         return cast(RecordT, self.schema.evolve(record, cleaned))
 
     def numbered(self, count: int = 1) -> list[str]:
@@ -101,7 +104,19 @@ class Service(Reader[RecordT]):
 
     def given_number(self, fields: Mapping[str, Any]) -> str:
         """The number in *fields*, or the next one."""
-        return fields.get("number") or self.numbered()[0]
+        given = fields.get("number")
+        return self.numbered()[0] if given is None or given == "" else cast(str, given)
+
+    def given_id(self, fields: Mapping[str, Any]) -> Id:
+        """The id in *fields*, or a new one."""
+        given = fields.get("id")
+        return self.unit.new_id() if given is None or given == "" else cast(Id, given)
+
+    def own_id(self, id: str) -> Id:
+        """The host's own *id*, which can't be made up here."""
+        if type(id) is not str or not id.strip():
+            raise InvalidValue(self.schema.name, "id", id, "the host's own id")
+        return Id(id)
 
     def must_exist(self, entity: type[Record], ids: Iterable[str | None], field: str) -> None:
         """Refuses a reference to nothing.
@@ -109,10 +124,10 @@ class Service(Reader[RecordT]):
         Raises:
             InvalidValue: One of *ids* is of no record of *entity* that the member may see.
         """
-        wanted = [Id(id) for id in dict.fromkeys(ids) if id is not None]
+        wanted = [Id(id) for id in ids if id is not None]
         if not wanted:
             return
         found = self.unit.repository(entity).many(wanted)
         for id in wanted:
-            if id not in found:
+            if type(id) is not str or id not in found:
                 raise InvalidValue(self.schema.name, field, id, f"the id of a {entity.__name__}")

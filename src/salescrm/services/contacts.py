@@ -36,12 +36,13 @@ class ContactService(Service[Contact]):
     @whole
     def add_to(self, customer_id: Id, fields: ContactFields, *, first: bool | None = None) -> Contact:
         """A new contact of a customer that is known to exist; *first* says whether it has none yet."""
-        contact = self.build({"primary": False, **fields}, customer_id=customer_id)
+        contact = self.build({"primary": False, **fields}, customer_id=customer_id, id=self.given_id(fields))
         self._reachable(contact)
-        alone = first if first is not None else not self.count(F.customer_id == customer_id)
+        # Of all there are: one that this member may not see can be the primary one.
+        others = self.unit.unscoped(Contact)
+        alone = first if first is not None else not others.count(F.customer_id == customer_id)
         if alone:
             contact = self.schema.evolve(contact, {"primary": True})
-        contact = self.schema.evolve(contact, {"id": contact.id or self.unit.new_id()})
         added = self.records.add(contact, ContactAdded(record_id=contact.id, customer_id=customer_id))
         if added.primary and not alone:
             self._only_primary(added)
@@ -56,7 +57,7 @@ class ContactService(Service[Contact]):
         if after.customer_id != before.customer_id:
             self.must_exist(Customer, [after.customer_id], "customer_id")
         saved = self.records.save(before, after, edited=ContactEdited)
-        if saved.primary and not before.primary:
+        if saved.primary and (not before.primary or saved.customer_id != before.customer_id):
             self._only_primary(saved)
         return saved
 
@@ -75,4 +76,8 @@ class ContactService(Service[Contact]):
 
     def _only_primary(self, contact: Contact) -> None:
         others = (F.customer_id == contact.customer_id) & (F.primary == True) & (F.id != contact.id)  # noqa: E712  # a condition, not a truth value
-        self.records.change(others, {"primary": False})
+        self.unit.unscoped(Contact).change(others, {"primary": False}, events=_no_longer_primary)
+
+
+def _no_longer_primary(contact: Contact) -> tuple[ContactEdited, ...]:
+    return (ContactEdited(record_id=contact.id, fields=("primary",)),)

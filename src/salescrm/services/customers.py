@@ -30,6 +30,10 @@ class CustomerService(Service[Customer]):
     #: These follow from what happens: follow-ups, deals, pools.
     computed: ClassVar[frozenset[str]] = frozenset(
         {
+            "first_contact_at",
+            "first_contact_by",
+            "pool_id",
+            "protected_until",
             "first_deal_at",
             "won_amount",
             "products_bought",
@@ -55,10 +59,10 @@ class CustomerService(Service[Customer]):
         """
         unit = self.unit
         self._references(fields)
-        id = Id(fields.get("id") or unit.new_id())
         owned_since = unit.now() if fields.get("owner_id") else None
-        customer = self.build(fields, id=id, number=self.given_number(fields), owned_since=owned_since)
-        added = self.records.add(customer, _created(customer))
+        id, number = self.given_id(fields), self.given_number(fields)
+        customer = self.build(fields, id=id, number=number, owned_since=owned_since)
+        added = self.records.add(customer, _created)
         if contacts:
             service = ContactService(unit)
             for position, contact in enumerate(contacts):
@@ -114,7 +118,8 @@ class CustomerService(Service[Customer]):
     def tag(self, customer: Customer | Id, *tags: str) -> Customer:
         """*customer* with *tags* added, each once, in the order they came."""
         before = self.read(customer)
-        return self.edit(before, tags=tuple(dict.fromkeys((*before.tags, *tags))))
+        fresh = [tag for n, tag in enumerate(tags) if tag not in (*before.tags, *tags[:n])]
+        return self.edit(before, tags=(*before.tags, *fresh))
 
     def untag(self, customer: Customer | Id, *tags: str) -> Customer:
         """*customer* without *tags*."""
@@ -156,12 +161,12 @@ class CustomerService(Service[Customer]):
         """
         before = self.read(customer)
         for entity in (Opportunity, FollowUp):
-            many = self.unit.repository(entity).count(F.customer_id == before.id)
+            many = self.unit.unscoped(entity).count(F.customer_id == before.id)
             if many:
                 held = f"the customer of {many} {self.unit.kit.by_record[entity].collection}"
                 raise StateRefused("Customer", before.number, held, "be removed")
         contacts = ContactService(self.unit)
-        for contact in contacts.of(before.id):
+        for contact in tuple(self.unit.unscoped(Contact).stream(F.customer_id == before.id)):
             contacts.remove(contact)
         self.records.remove(before, CustomerRemoved(record_id=before.id))
 
@@ -170,11 +175,17 @@ class CustomerService(Service[Customer]):
         return ContactService(self.unit).of(customer.id if isinstance(customer, Customer) else customer)
 
     def recount(self, customer_id: Id, *, first_deal_at: datetime | None, products: Iterable[Id]) -> Customer:
-        """The customer with what its won deals add up to, counted anew from them; called when one is won or reopened."""
-        before = self.get(customer_id)
+        """
+        The customer after a deal was won or reopened: the won amount, counted anew from all of its won deals.
+
+        First deal and products bought only ever grow: a deal that is reopened was made all the same.
+        """
+        # Whoever moves a deal moves these facts too, however little of the customer is for them to see.
+        customers = self.unit.unscoped(Customer)
+        before = customers.get(customer_id)
         won = (F.customer_id == customer_id) & (F.status == "won")
         table = Tally(by=[F.amount.currency], measures=[total(F.amount)], where=won)
-        totals = dict(self.unit.repository(Opportunity).tally(table))
+        totals = dict(self.unit.unscoped(Opportunity).tally(table))
         amounts = [amount for amount in totals.values() if amount is not None]
         # Deals in several currencies don't add up: only the policy's own currency is then counted.
         amount = amounts[0] if len(amounts) == 1 else totals.get(self.unit.policy.currency)
@@ -188,7 +199,7 @@ class CustomerService(Service[Customer]):
                 "lifecycle": "active" if totals or first_deal_at else before.lifecycle,
             },
         )
-        return self.records.save(before, after, edited=CustomerEdited)
+        return customers.save(before, after, edited=CustomerEdited)
 
     def _references(self, fields: CustomerFields) -> None:
         self.must_exist(Customer, [fields.get("parent_id")], "parent_id")

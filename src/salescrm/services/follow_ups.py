@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 from salescrm.entities import Attachment, Contact, Customer, FollowUp, Opportunity, Place, Postponement
-from salescrm.errors import InvalidValue, StateRefused
+from salescrm.errors import InvalidValue, StateRefused, UnknownField
 from salescrm.events import (
     CustomerEdited,
     FollowUpCancelled,
@@ -17,6 +17,7 @@ from salescrm.events import (
     FollowUpPostponed,
     OpportunityEdited,
 )
+from salescrm.schema import nearest
 from salescrm.services.base import Service
 from salescrm.services.fields import FollowUpFields
 from salescrm.unit import UnitOfWork
@@ -39,6 +40,22 @@ class Outcome(TypedDict, total=False):
 class FollowUpService(Service[FollowUp]):
     """What is planned with customers, and what became of it."""
 
+    #: These change by completing, postponing and cancelling only.
+    computed: ClassVar[frozenset[str]] = frozenset(
+        {
+            "status",
+            "assigned_by",
+            "postponements",
+            "done_at",
+            "result",
+            "feedback",
+            "effective",
+            "next_action",
+            "next_id",
+            "cancelled_reason",
+        }
+    )
+
     def __init__(self, work: UnitOfWork) -> None:
         super().__init__(work, FollowUp)
 
@@ -53,18 +70,16 @@ class FollowUpService(Service[FollowUp]):
         """
         unit = self.unit
         customer_id = self._customer(fields)
-        if customer_id is None and fields.get("subject") is None:
-            raise InvalidValue("FollowUp", "customer_id", None, "a customer, an opportunity, or a subject")
         assignee = Id(fields.get("assignee_id") or unit.member)
         follow_up = self.build(
             fields,
-            id=Id(fields.get("id") or unit.new_id()),
+            id=self.given_id(fields),
             number=self.given_number(fields),
             customer_id=customer_id,
             assignee_id=assignee,
             assigned_by=unit.member if assignee != unit.member else None,
         )
-        return self.records.add(follow_up, _planned(follow_up))
+        return self.records.add(follow_up, _planned)
 
     def edit(self, follow_up: FollowUp | Id, **changes: Unpack[FollowUpFields]) -> FollowUp:
         """*follow_up*, still planned, with *changes*; its time is moved by `postpone`.
@@ -78,11 +93,12 @@ class FollowUpService(Service[FollowUp]):
                 "FollowUp", "planned_at", changes["planned_at"], "postpone(), which keeps the reason"
             )
         after = self.evolve(before, changes)
-        if {"customer_id", "opportunity_id", "contact_id"} & changes.keys():
+        if {"customer_id", "opportunity_id", "contact_id", "subject"} & changes.keys():
             refs: FollowUpFields = {
                 "customer_id": after.customer_id,
                 "opportunity_id": after.opportunity_id,
-                "contact_id": after.contact_id,
+                "contact_id": after.contact_id if "contact_id" in changes else None,
+                "subject": after.subject,
             }
             after = self.schema.evolve(after, {"customer_id": self._customer(refs)})
         return self.records.save(before, after, edited=FollowUpEdited)
@@ -165,14 +181,10 @@ class FollowUpService(Service[FollowUp]):
         following: FollowUpFields | None,
         outcome: Outcome,
     ) -> FollowUp:
-        next_id = self._plan_next(before, following) if following is not None else None
-        given = {
-            "status": "done",
-            "done_at": at,
-            "result": self._reason(result, "result"),
-            "next_id": next_id,
-        }
-        after = self.schema.evolve(self.evolve(before, outcome), given)
+        given = {**self._came_of(outcome), "status": "done", "done_at": at}
+        given["result"] = self._reason(result, "result")
+        given["next_id"] = self._plan_next(before, following) if following is not None else None
+        after = self.schema.evolve(before, given)
         event = FollowUpCompleted(
             record_id=before.id,
             done_at=at,
@@ -182,20 +194,31 @@ class FollowUpService(Service[FollowUp]):
         )
         saved = self.records.save(before, after, event)
         if after.customer_id is not None:
-            customers = self.unit.repository(Customer)
+            # Whoever has done it has done it, however little of the customer or the deal is for them to see.
+            customers = self.unit.unscoped(Customer)
             customer = customers.get(after.customer_id)
             customers.save(customer, customer.followed_up(at=at), edited=CustomerEdited)
         if after.opportunity_id is not None:
-            deals = self.unit.repository(Opportunity)
+            deals = self.unit.unscoped(Opportunity)
             deal = deals.get(after.opportunity_id)
             deals.save(deal, deal.followed_up(at=at), edited=OpportunityEdited)
         return saved
 
+    def _came_of(self, outcome: Outcome) -> dict[str, Any]:
+        """*outcome* in the form that is stored."""
+        for name in outcome:
+            if name not in Outcome.__annotations__:
+                raise UnknownField("FollowUp", name, nearest(name[:80], Outcome.__annotations__))
+        facts = {name: value for name, value in outcome.items() if name in self.computed}
+        return facts | self.clean({name: value for name, value in outcome.items() if name not in facts})
+
     def _plan_next(self, before: FollowUp, fields: FollowUpFields) -> Id:
+        # A contact may have been removed since; who takes their place is not for us to say.
+        there = before.contact_id is not None and self.unit.repository(Contact).peek(before.contact_id)
         planned: FollowUpFields = {
             "customer_id": before.customer_id,
             "opportunity_id": before.opportunity_id,
-            "contact_id": before.contact_id,
+            "contact_id": before.contact_id if there else None,
             "assignee_id": before.assignee_id,
             "subject": before.subject,
         }
@@ -224,9 +247,15 @@ class FollowUpService(Service[FollowUp]):
         return reason
 
     def _customer(self, fields: FollowUpFields) -> Id | None:
-        """The customer that *fields* are about, after a look at every reference."""
+        """The customer that *fields* are about, after a look at every reference.
+
+        Raises:
+            InvalidValue: Neither a customer nor an opportunity nor a subject, or a reference to nothing.
+        """
         customer_id = fields.get("customer_id")
         opportunity_id = fields.get("opportunity_id")
+        if customer_id is None and opportunity_id is None and fields.get("subject") is None:
+            raise InvalidValue("FollowUp", "customer_id", None, "a customer, an opportunity, or a subject")
         self.must_exist(Contact, [fields.get("contact_id")], "contact_id")
         self.must_exist(Customer, [customer_id], "customer_id")
         if opportunity_id is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from salescrm.admission import is_exact
 from salescrm.entities import Opportunity, OpportunityLine, Product
 from salescrm.errors import InvalidValue, StateRefused
 from salescrm.events import LineAdded, LineEdited, LineRemoved, OpportunityEdited
@@ -52,8 +53,8 @@ class LineService(Service[OpportunityLine]):
         if product is None:
             raise InvalidValue("OpportunityLine", "product_id", product_id, "the id of a Product")
         many = self._quantity(quantity)
-        each = price if price is not None else product.list_price
-        lines = self.of(opportunity_id)
+        each = self._price(price) if price is not None else product.list_price
+        lines = self._all(deal.id)
         line = self.build(
             {},
             id=self.unit.new_id(),
@@ -83,9 +84,9 @@ class LineService(Service[OpportunityLine]):
         before = self.read(line)
         deal = self._open(before.opportunity_id)
         many = before.quantity if quantity is None else self._quantity(quantity)
-        each = before.price if price is None else price
+        each = before.price if price is None else self._price(price)
         new = amount if amount is not None else (before.amount if each is None else each.times(many))
-        lines = self.of(deal.id)
+        lines = self._all(deal.id)
         after = self.schema.evolve(before, {"quantity": many, "price": each, "amount": new})
         saved = self.records.save(before, after, edited=LineEdited)
         self._follow(deal, lines, tuple(saved if one.id == saved.id else one for one in lines))
@@ -96,7 +97,7 @@ class LineService(Service[OpportunityLine]):
         """*line* is gone; the change log keeps what it held."""
         before = self.read(line)
         deal = self._open(before.opportunity_id)
-        lines = self.of(deal.id)
+        lines = self._all(deal.id)
         event = LineRemoved(record_id=before.id, opportunity_id=deal.id, product_id=before.product_id)
         self.records.remove(before, event)
         self._follow(deal, lines, tuple(one for one in lines if one.id != before.id))
@@ -107,10 +108,21 @@ class LineService(Service[OpportunityLine]):
             raise StateRefused("Opportunity", deal.number, deal.status, "have its lines changed")
         return deal
 
+    def _all(self, opportunity_id: Id) -> tuple[OpportunityLine, ...]:
+        """Its lines, whoever may see them: the amount is the sum of all."""
+        return tuple(self.unit.unscoped(OpportunityLine).stream(F.opportunity_id == opportunity_id))
+
     def _quantity(self, quantity: Decimal | int) -> Decimal:
-        if isinstance(quantity, bool) or not isinstance(quantity, Decimal | int) or not quantity > 0:
-            raise InvalidValue("OpportunityLine", "quantity", quantity, "a Decimal or whole number above 0")
-        return Decimal(quantity)
+        exact = Decimal(quantity) if type(quantity) is int else quantity
+        if type(exact) is not Decimal or not is_exact(exact) or exact <= 0:
+            expected = "a Decimal of up to four places, or a whole number, above 0"
+            raise InvalidValue("OpportunityLine", "quantity", quantity, expected)
+        return exact
+
+    def _price(self, price: Money) -> Money:
+        if type(price) is not Money:
+            raise InvalidValue("OpportunityLine", "price", price, "Money")
+        return price
 
     def _follow(
         self, deal: Opportunity, before: tuple[OpportunityLine, ...], after: tuple[OpportunityLine, ...]

@@ -25,7 +25,7 @@ class TeamService(Service[Team]):
     def add(self, id: str, **fields: Unpack[TeamFields]) -> Team:
         """A new team under the host's own *id*."""
         self.must_exist(Team, [fields.get("parent_id")], "parent_id")
-        team = self.build(fields, id=Id(id))
+        team = self.build(fields, id=self.own_id(id))
         return self.records.add(team, TeamAdded(record_id=team.id))
 
     def edit(self, team: Team | Id, **changes: Unpack[TeamFields]) -> Team:
@@ -40,10 +40,10 @@ class TeamService(Service[Team]):
     def below(self, team_id: Id) -> frozenset[Id]:
         """The ids of *team_id* and all teams below it."""
         children: dict[str | None, list[Id]] = {}
-        for team in self.stream():
+        for team in self.unit.unscoped(Team).stream():
             children.setdefault(team.parent_id, []).append(team.id)
         found: set[Id] = set()
-        waiting = [team_id]
+        waiting = [self.own_id(team_id)]
         while waiting:
             one = waiting.pop()
             if one not in found:
@@ -62,7 +62,7 @@ class MemberService(Service[Member]):
         """A new member under the host's own user *id*."""
         self.must_exist(Team, [fields.get("team_id")], "team_id")
         self.must_exist(Member, [fields.get("manager_id")], "manager_id")
-        member = self.build(fields, id=Id(id))
+        member = self.build(fields, id=self.own_id(id))
         return self.records.add(member, MemberAdded(record_id=member.id))
 
     def edit(self, member: Member | Id, **changes: Unpack[MemberFields]) -> Member:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import ClassVar, TypedDict, Unpack
+from typing import Any, ClassVar, TypedDict, Unpack
 
 import attrs
 
@@ -18,16 +18,17 @@ from salescrm.entities import (
     OpportunityLine,
     StageChange,
 )
-from salescrm.errors import InvalidValue, StateRefused
-from salescrm.events import OpportunityEdited, OpportunityMoved
+from salescrm.errors import InvalidValue, StateRefused, UnknownField
+from salescrm.events import OpportunityEdited, OpportunityMoved, OpportunityOpened
 from salescrm.query import F, Where
+from salescrm.schema import nearest
 from salescrm.services.base import Service
 from salescrm.services.customers import CustomerService
 from salescrm.services.fields import OpportunityFields
 from salescrm.services.lines import LineService
 from salescrm.stages import Move, Pipeline, StageStay, enter, evidence_of, history, move, stalled
 from salescrm.unit import UnitOfWork
-from salescrm.values import Id, Moment, Money, moment
+from salescrm.values import Id, Moment, Money, clean_text, moment
 from salescrm.whole import whole
 
 __all__ = ["LineFields", "OpportunityService"]
@@ -93,12 +94,14 @@ class OpportunityService(Service[Opportunity]):
             InvalidValue: A value that its field can't take, or a reference to nothing.
         """
         unit = self.unit
-        process = self._pipeline(pipeline or unit.policy.default_pipeline)
+        process = unit.policy.pipeline(pipeline)
+        first = process.initial if stage is None else process.stage(stage)
         self._references(fields)
         at = unit.now() if opened_at is None else self._past(opened_at, "opened_at")
+        said = self._said(note=note)
         draft = self.build(
             {"owner_id": unit.member, **fields},
-            id=Id(fields.get("id") or unit.new_id()),
+            id=self.given_id(fields),
             number=self.given_number(fields),
             pipeline=process.key,
             stage=process.initial.key,
@@ -107,12 +110,17 @@ class OpportunityService(Service[Opportunity]):
             stage_entered_at=at,
         )
         entered = enter(
-            draft, pipeline=process, at=at, by=unit.member, meets=self._meets, stage=stage, note=note,
-            facts=self._facts(draft, process, stage or process.initial.key, lines), roles=self._roles(),
+            self.schema.admit(draft), pipeline=process, at=at, by=unit.member, meets=self._meets, stage=first.key,
+            facts=self._facts(draft, process, first.key, lines), roles=self._roles(), **said,
         )  # fmt: skip
-        added = self.records.add(entered.opportunity, entered.event)
+        added = self.records.add(entered.opportunity, _opened)
         self._remember(entered)
         for line in lines:
+            for name in line:
+                if name not in LineFields.__annotations__:
+                    raise UnknownField(
+                        "OpportunityLine", name, nearest(name[:80], LineFields.__annotations__)
+                    )
             self.lines.add(
                 added.id,
                 Id(line.get("product_id", "")),
@@ -149,11 +157,16 @@ class OpportunityService(Service[Opportunity]):
         unit = self.unit
         before = self.read(opportunity)
         process = self._pipeline(before.pipeline)
-        unit.kit.hooks.moving(unit, before, to, note)
+        stage = process.stage(to)
+        said = self._said(note=note, reason=reason)
+        if amount is not None and type(amount) is not Money:
+            raise InvalidValue("Opportunity", "amount", amount, "Money")
+        unit.kit.hooks.moving(unit, before, stage.key, note)
         moved = move(
-            before, to, pipeline=process, at=unit.now() if at is None else self._past(at, "stage_entered_at"),
-            by=unit.member, meets=self._meets, note=note, reason=reason, amount=amount,
-            facts=self._facts(before, process, to, ()), roles=self._roles(),
+            before, stage.key, pipeline=process,
+            at=unit.now() if at is None else self._past(at, "stage_entered_at"),
+            by=unit.member, meets=self._meets, amount=amount,
+            facts=self._facts(before, process, stage.key, ()), roles=self._roles(), **said,
         )  # fmt: skip
         saved = self.records.save(before, moved.opportunity, moved.event)
         self._remember(moved)
@@ -241,10 +254,17 @@ class OpportunityService(Service[Opportunity]):
             raise InvalidValue("Opportunity", field, at, "a moment that is not still to come")
         return when
 
+    def _said(self, **texts: str | None) -> dict[str, Any]:
+        """What is given in words, known to be text."""
+        for name, text in texts.items():
+            if text is not None:
+                clean_text(text, entity="Opportunity", field=name, limit=20_000)
+        return texts
+
     def _roles(self) -> frozenset[str]:
         from salescrm.entities import Member
 
-        member = self.unit.repository(Member).peek(self.unit.member)
+        member = self.unit.unscoped(Member).peek(self.unit.member)
         return frozenset(member.roles) if member is not None else frozenset()
 
     def _meets(self, opportunity: Opportunity, where: Where) -> bool:
@@ -260,16 +280,16 @@ class OpportunityService(Service[Opportunity]):
             facts.add("product-lines")
         if "follow-up-since-last-move" in wanted and "follow-up-since-last-move" not in facts:
             since = (F.status == "done") & (F.done_at >= opportunity.stage_entered_at)
-            if self.unit.repository(FollowUp).count((F.opportunity_id == opportunity.id) & since):
+            if self.unit.unscoped(FollowUp).count((F.opportunity_id == opportunity.id) & since):
                 facts.add("follow-up-since-last-move")
         return frozenset(facts)
 
     def _has(self, entity: type[OpportunityLine], opportunity: Opportunity) -> bool:
-        return bool(self.unit.repository(entity).find(F.opportunity_id == opportunity.id, limit=1))
+        return bool(self.unit.unscoped(entity).find(F.opportunity_id == opportunity.id, limit=1))
 
     def _remember(self, moved: Move) -> None:
         unit = self.unit
-        unit.repository(StageChange).add(attrs.evolve(moved.change, id=unit.new_id()))
+        unit.unscoped(StageChange).add(attrs.evolve(moved.change, id=unit.new_id()))
 
     def _tell_customer(self, moved: Move) -> None:
         """A deal won, or no longer won, changes what the customer has bought."""
@@ -280,9 +300,11 @@ class OpportunityService(Service[Opportunity]):
         if (deal.status == "won") == was_won:
             return
         won = deal.status == "won"
-        products: Iterable[Id] = (line.product_id for line in self.lines.of(deal.id)) if won else ()
+        lines = self.unit.unscoped(OpportunityLine).stream(F.opportunity_id == deal.id)
         CustomerService(self.unit).recount(
-            deal.customer_id, first_deal_at=deal.closed_at if won else None, products=products
+            deal.customer_id,
+            first_deal_at=deal.closed_at if won else None,
+            products=[line.product_id for line in lines] if won else [],
         )
 
     def _last_open(self, opportunity: Opportunity) -> str:
@@ -290,3 +312,14 @@ class OpportunityService(Service[Opportunity]):
         stays = self.history(opportunity)
         open_keys = [stay.stage for stay in stays if process.stage(stay.stage).kind == "open"]
         return open_keys[-1] if open_keys else process.initial.key
+
+
+def _opened(deal: Opportunity) -> OpportunityOpened:
+    return OpportunityOpened(
+        record_id=deal.id,
+        pipeline=deal.pipeline,
+        stage=deal.stage,
+        customer_id=deal.customer_id,
+        owner_id=deal.owner_id,
+        amount=deal.amount,
+    )

@@ -22,7 +22,7 @@ class ProductService(Service[Product]):
 
     def create(self, **fields: Unpack[ProductFields]) -> Product:
         """A new product."""
-        product = self.build(fields, id=Id(fields.get("id") or self.unit.new_id()))
+        product = self.build(fields, id=self.given_id(fields))
         return self.records.add(product, ProductAdded(record_id=product.id))
 
     def edit(self, product: Product | Id, **changes: Unpack[ProductFields]) -> Product:
