@@ -25,7 +25,12 @@ __all__ = ["Asking", "contract_schemas"]
 R = TypeVar("R", bound=Record)
 
 #: Custom fields of each kind that there is.
-_EXTRA: Final[Mapping[str, Kind]] = {"segment": Kind.TEXT, "seats": Kind.WHOLE, "vip": Kind.FLAG, "renewal": Kind.DAY}
+_EXTRA: Final[Mapping[str, Kind]] = {
+    "segment": Kind.TEXT,
+    "seats": Kind.WHOLE,
+    "vip": Kind.FLAG,
+    "renewal": Kind.DAY,
+}
 
 
 def contract_schemas() -> Mapping[str, Schema]:

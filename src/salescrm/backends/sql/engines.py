@@ -17,7 +17,11 @@ from salescrm.errors import Misconfigured
 __all__ = ["compiling_dialect", "flavor_of", "own_engine"]
 
 #: Addresses that name no driver get the one that we know.
-_DRIVERS: Final[Mapping[str, str]] = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql"}
+_DRIVERS: Final[Mapping[str, str]] = {
+    "postgresql": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+}
 
 
 def own_engine(address: str) -> sa.Engine:
