@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from salescrm.errors import Misconfigured
+from salescrm.errors import Invalid, Misconfigured
 
 if TYPE_CHECKING:
     from salescrm.schema import Schema
@@ -58,6 +58,11 @@ def backend_for(
                 return SqlBackend(cast(Any, engine), schemas, **options)
             case _:
                 return cast("Backend", engine)
+    except ValueError as problem:
+        if isinstance(problem, Invalid) or not isinstance(engine, str):
+            raise
+        # Without the address, which may hold a password.
+        raise Misconfigured("this address can't be read", f"use one of {_ADDRESSES}") from problem
     except ImportError as missing:
         extra = {"mongo": "mongo", "sql": "sql"}.get(family, family)
         raise Misconfigured(
@@ -88,5 +93,5 @@ def _family(engine: object) -> str:
 
 def _awaitable(address: str) -> str:
     """A SQL *address* with the driver that can be awaited, where it names none or the plain one."""
-    scheme, rest = address.split(":", 1)
-    return f"{_ASYNC_DRIVERS.get(scheme, scheme)}:{rest}"
+    scheme, colon, rest = address.partition(":")
+    return f"{_ASYNC_DRIVERS.get(scheme, scheme)}{colon}{rest}"

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 
 from salescrm.access import Action
 from salescrm.entities.base import RecordT
-from salescrm.errors import InvalidQuestion, NotFound, fact
+from salescrm.errors import InvalidQuestion, NotFound, StoreError, fact
 from salescrm.page import Page
 from salescrm.plans import Asked
 from salescrm.query import EVERYTHING, F, Order, Query, Tally, Where, count
 from salescrm.query.fields import Field, OrderLike, SpanField
 from salescrm.query.nodes import operand_of
 from salescrm.values import Id
+from salescrm.whole import asking
 
 if TYPE_CHECKING:
     from salescrm.storage import Store
@@ -33,10 +34,6 @@ _LONGEST_ID = 64
 def orders(order: Iterable[OrderLike | str]) -> tuple[Order, ...]:
     """*order* as the question holds it: ``F.name`` ascending, ``-F.name`` descending."""
     return tuple(one if isinstance(one, Order) else Order(_name(one)) for one in order)
-
-
-def _chunks(store: Store, asked: Asked, size: int) -> Generator[list[Any]]:
-    yield from store.stream(asked, size=size)
 
 
 def _name(field: Field | str) -> str:
@@ -71,6 +68,7 @@ class Reader(Generic[RecordT]):
             return None
         return self.unit.kit.access.scope(self.unit.member, self.schema.name, action)
 
+    @asking
     def peek(self, id: Id) -> RecordT | None:
         """The record, or None if there is none that the member may see."""
         store = self.unit.reading()
@@ -97,6 +95,7 @@ class Reader(Generic[RecordT]):
         """By id, those of *ids* that there are and that the member may see."""
         return self._many(ids, "read")
 
+    @asking
     def _many(self, ids: Iterable[Id], action: Action) -> dict[Id, RecordT]:
         """By id, those of *ids* that the member may *action*."""
         wanted = list(dict.fromkeys(id for id in ids if _may_be_stored(id)))
@@ -109,6 +108,7 @@ class Reader(Generic[RecordT]):
             found.update((record.id, record) for record in page)
         return found
 
+    @asking
     def find(
         self,
         where: Where = EVERYTHING,
@@ -140,12 +140,14 @@ class Reader(Generic[RecordT]):
         """How many records *where* holds for."""
         return cast(int, self.tally(Tally(measures=[count()], where=where))[0][0])
 
+    @asking
     def tally(self, tally: Tally) -> list[tuple[Any, ...]]:
         """One row per group, its keys then its measures, in the order of the keys, null first."""
         store = self.unit.reading()
         asked, finish = self._checker.tally(self.schema, tally, self.unit.context, scope=self._scope("read"))
         return finish(store.tally(asked))
 
+    @asking
     def select(
         self,
         columns: Sequence[Field | SpanField | str],
@@ -178,9 +180,17 @@ class Reader(Generic[RecordT]):
         asked = self._checker.all(
             self.schema, where, orders(order), self.unit.context, scope=self._scope("read")
         )
-        chunks = _chunks(store, asked, size)
+        chunks = self._chunks(store, asked, size)
         self.unit.streams.add(chunks)  # which closes it, if we are left half-way
         return self._flat(chunks)
+
+    def _chunks(self, store: Store, asked: Asked, size: int) -> Generator[list[Any]]:
+        try:
+            yield from store.stream(asked, size=size)
+        except StoreError:  # as by `asking`
+            if self.unit.written:
+                self.unit.fail()
+            raise
 
     def _flat(self, chunks: Iterator[list[RecordT]]) -> Iterator[RecordT]:
         for chunk in chunks:

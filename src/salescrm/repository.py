@@ -212,7 +212,7 @@ class Repository(Reader[RecordT]):
         columns = self.schema.spread(stamped)
         query = Query(where=where, order=order, limit=limit)
         asked = self._checker.find(self.schema, query, unit.context, scope=self._scope("save"))
-        unit.written += 1
+        unit.wrote()
         try:
             before = cast("list[RecordT]", store.change(asked, columns))
         except BaseException:

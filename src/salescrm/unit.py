@@ -157,12 +157,19 @@ class UnitOfWork:
     def write(self, *writes: Write) -> None:
         """Does *writes*, all or none; a failure ends this unit of work, for nobody may commit half of one."""
         store = self.reading()
-        self.written += bool(writes)
+        if writes:
+            self.wrote()
         try:
             store.write(*writes)
         except BaseException:
             self.fail()
             raise
+
+    def wrote(self) -> None:
+        """Notes that something was written, here and in the unit of work that this one joined."""
+        self.written += 1
+        if self._outer is not None:
+            self._outer.wrote()
 
     def fail(self) -> None:
         """Ends this unit of work without a commit: something in it went wrong after it had begun to write."""

@@ -1,4 +1,4 @@
-"""Whole use cases: one that fails after it has begun to write ends its Work, for nobody may commit half of it."""
+"""When a failure ends a Work: a use case that has begun to write, a store that fails in the middle of a transaction."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
+from salescrm.errors import StoreError
+
 if TYPE_CHECKING:
     from salescrm.unit import UnitOfWork
 
-__all__ = ["whole"]
+__all__ = ["asking", "whole"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,6 +23,25 @@ class _OfUnit(Protocol):
 
 
 S = TypeVar("S", bound=_OfUnit)
+
+
+def asking(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """
+    *method*, which reads, and whose Work ends if the store fails it once something was written.
+
+    PostgreSQL has then given up the transaction: it would answer a commit by rolling back, and say nothing.
+    """
+
+    @wraps(method)
+    def run(self: S, /, *arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return method(self, *arguments, **named)
+        except StoreError:
+            if self.unit.written:
+                self.unit.fail()
+            raise
+
+    return run
 
 
 def whole(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:

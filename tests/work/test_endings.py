@@ -335,3 +335,29 @@ def test_events_happen_in_the_order_of_what_was_done(connect: Connect) -> None:
         )
     told = ["CustomerCreated", "FollowUpPlanned", "FollowUpPlanned", "FollowUpCompleted", "CustomerEdited"]
     assert [*told, *(f"committed {name}" for name in told)] == heard
+
+
+def test_a_read_that_fails_behind_a_write_ends_the_work_even_if_it_was_swallowed(
+    crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL has given up the transaction by then, and answers a commit with a silent rollback."""
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise Transient("canceling statement due to lock timeout")
+
+    reads: tuple[Callable[[Work], object], ...] = (
+        lambda work: work.customers.get(Id("x")),
+        lambda work: work.customers.many([Id("x")]),
+        lambda work: work.customers.find(),
+        lambda work: work.customers.count(),
+        lambda work: work.customers.select([F.name]),
+        lambda work: list(work.customers.stream()),
+    )
+    for read in reads:
+        with pytest.raises(WorkEnded), crm.begin(by="li") as work:
+            create(work)
+            with monkeypatch.context() as patch, pytest.raises(Transient):
+                for name in ("get", "find", "tally", "select", "stream"):
+                    patch.setattr(type(work.store), name, broken)
+                read(work)
+        assert 0 == customers(crm)
