@@ -230,6 +230,51 @@ def test_batches_make_no_difference(folder: Folder) -> None:
             folder.bring(CUSTOMERS, batch=batch)  # type: ignore[arg-type]  # what a caller may try
 
 
+def test_an_import_that_was_cut_off_goes_on(folder: Folder) -> None:
+    """What was committed is there; the next run brings the rest."""
+    folder.file("customers.csv", HEAD + "".join(f"{n},C{n},,,\n" for n in range(10)))
+    plan = loads_plan(dedent(CUSTOMERS))
+
+    def cut(now: Progress) -> None:
+        if now.rows == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_files(folder.crm, plan, folder.path, by="host", progress=cut, batch=3)
+    assert Counts(rows=10, added=4, unchanged=6) == folder.bring(CUSTOMERS).counts
+
+
+def test_hostile_cells_are_refused(folder: Folder) -> None:
+    """Whatever a file holds: our own reasons, and the good rows come in."""
+    cells = [
+        "a\0b",
+        "x" * 100_000,
+        " \u3000 ",
+        "\u202e$ne",
+        "=cmd()",
+        "'; DROP TABLE customers; --",
+        "9" * 400,
+    ]
+    rows = [f'{n},"{cell}",,,' for n, cell in enumerate(cells)]
+    numbers = ["NaN", "1e999", "-0", "９９", "1_000", "٣", "9" * 30, "0x10", "1,00"]
+    rows += [f'n{n},N{n},,"{number}","{number}"' for n, number in enumerate(numbers)]
+    folder.file("customers.csv", HEAD + "\n".join(rows) + "\n")
+
+    result = folder.bring(CUSTOMERS)
+
+    with folder.work() as work:
+        names = {one.name: one.founded_year for one in work.customers.stream()}
+    assert {
+        "\u202e$ne": None,
+        "=cmd()": None,
+        "'; DROP TABLE customers; --": None,
+        "N2": 0,
+        "N3": 99,
+    } == names
+    assert Counts(rows=16, added=5, refused=11) == result.counts
+    assert all(isinstance(row.problem, InvalidValue) for row in result.refused)
+
+
 def test_whoever_hears_hooks_may_refuse_a_row(tmp_path: Path, clock: Clock) -> None:
     """The others of its batch come in all the same."""
 

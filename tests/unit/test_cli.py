@@ -112,6 +112,14 @@ def test_import_twice(desk: Desk) -> None:
     assert (4, 0, 4) == (second["rows"], second["added"], second["unchanged"])
 
 
+def test_a_changed_plan_counts(desk: Desk) -> None:
+    """What the last import said of its pipeline is what reports show."""
+    desk.run("import", desk.plan, desk.folder)
+    desk.plan.write_text(dedent(PLAN).replace('"新建"', '"新商机"'), encoding="utf-8")
+    desk.run("import", desk.plan, desk.folder)
+    assert "新商机" in desk.run("report", "funnel", "--pipeline", "short", "--lang", "zh").stdout
+
+
 def test_refused_rows_are_findings(desk: Desk) -> None:
     """Exit code 1; told with line, column, value and reason, in a file too, in which nothing is a formula."""
     desk.write("customers.csv", "name,founded\nAcme,old\n=1+1,x\nBolt,2001\n")

@@ -40,9 +40,10 @@ class Chosen:
     @contextmanager
     def crm(self, *, prepare: bool = False) -> Iterator[Crm]:
         """
-        The Crm to work with, knowing what imports have brought.
+        The Crm to read with, knowing the pipelines that imports have brought.
 
-        With *prepare*, an empty database is set up on the way; one of another version is left alone and named.
+        With *prepare*, the one to bring data with: an empty database is set up on the way, one of another version is
+        left alone and named; and what an earlier import has brought does not stand in the way of a plan that has changed.
         """
         with connect(self.url, policy=self.policy, tenant=self.tenant) as crm:
             try:
@@ -64,7 +65,7 @@ class Chosen:
                         f"Set up the empty database {self.shown_url}", f"已初始化空数据库 {self.shown_url}"
                     )
                 )
-            yield recall(crm, by=self.member)
+            yield crm if prepare else recall(crm, by=self.member)
 
     @property
     def shown_url(self) -> str:

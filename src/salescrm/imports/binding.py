@@ -103,8 +103,8 @@ class _Binding:
         return ZoneInfo(self.plan.time_zone or self.crm.policy.time_zone)
 
     def pipelines(self) -> Mapping[str, Pipeline]:
-        """By key, those of the policy and of the plan."""
-        return {one.key: one for one in (*self.crm.policy.pipelines, *self.plan.pipelines)}
+        """By key, those of the plan and of the policy, which wins where both have one."""
+        return {one.key: one for one in (*self.plan.pipelines, *self.crm.policy.pipelines)}
 
     def schema(self, entity: str) -> Schema:
         """The schema of *entity*, with the host's custom fields."""
