@@ -21,7 +21,13 @@ class Access(Protocol):
     """Who may do what to which records."""
 
     def scope(self, member: Id, entity: str, action: Action) -> Where | None:
-        """The records of *entity* (``Customer``) that *member* may *action*; None for all of them."""
+        """
+        The records of *entity* (``Customer``) that *member* may *action*; None for all of them.
+
+        It bounds the records that are asked for.  A question that follows a reference (``F.customer.industry``) reads the
+        field of the record it leads to, whoever may see that one; the change log and the outbox are asked for under their
+        own names, ``ChangeEntry`` and ``OutboxEvent``, and tell of every record.
+        """
 
 
 class Everyone:

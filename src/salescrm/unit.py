@@ -182,7 +182,8 @@ class UnitOfWork:
         Runs *effect* once everything here is safely committed, by us or by the host; never after a rollback.
 
         Effects run in the order they were given.  One that fails after our own commit keeps no other from running; the
-        first error then reaches whoever ended this unit of work, which stays committed.
+        first error then reaches whoever ended this unit of work, which stays committed.  In a host's transaction on
+        MongoDB they wait until the host calls ``store.host_committed()``, for its driver tells nobody.
         """
         store = self.reading()
         if self.effects is None:
