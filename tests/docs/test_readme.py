@@ -51,9 +51,10 @@ def test_opening_test_asks_for_the_plugins_fixture(readme: str) -> None:
 
 @pytest.mark.parametrize("readme", READMES)
 def test_two_commands_are_given(readme: str) -> None:
-    """One for the main job, one for the tests; CI runs the second one."""
-    main_job, tests = blocks(readme, "console")
+    """One for the main job (and the same on real files), one for the tests; CI runs the second one."""
+    main_job, real_files, tests = blocks(readme, "console")
     assert main_job == "python -m pip install '.[cli,sql]' && salescrm demo\n"
+    assert real_files.startswith("salescrm import examples/maven/plan.toml ")
     assert tests == "python -m pip install -e '.[test]' && python -m pytest\n"
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert all(part in ci.replace(" --quiet", "") for part in tests.strip().split(" && "))

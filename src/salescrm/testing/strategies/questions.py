@@ -66,7 +66,11 @@ def conditions(entity: type[Record]) -> st.SearchStrategy[Where]:
         st.builds(Compare, st.sampled_from(SPANS[entity]), _OPERATOR, _LENGTH),
         st.builds(IsNull, st.sampled_from(SPANS[entity])),
         st.sampled_from([EVERYTHING, NOTHING]),
-        *([] if entity is OpportunityLine else [st.builds(Search, TEXT)]),
+        *(
+            []
+            if entity is OpportunityLine
+            else [st.builds(Search, TEXT.filter(lambda text: "\n" not in text))]
+        ),
     )
 
     def joined(inner: st.SearchStrategy[Where]) -> st.SearchStrategy[Where]:
