@@ -20,11 +20,15 @@ fields.name = "name"
 fields.founded_year = "founded"
 """
 _MEASURED: Final = """
-import resource, sys
+import re, resource, sys
+from pathlib import Path
 import salescrm
 from salescrm.imports import import_files, load_plan
 
 def held():
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux counts in ru_maxrss what the parent held when it forked
+        return int(re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text())[1]) >> 10
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most // (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
