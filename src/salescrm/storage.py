@@ -127,7 +127,8 @@ class Store(Protocol):
 
         Atomic per record against any number of simultaneous calls: a record that two calls match is changed by one
         of them as it was, and is matched anew, as it then is, by the other, or skipped. Each changed record's version
-        goes up by one.  Returns the records *as they were before*, in no order. With *skip_locked* false it waits for
+        goes up by one.  No searchable column is among *values*: the search shadow is made of whole records, and the
+        repository sees to it.  Returns the records *as they were before*, in no order. With *skip_locked* false it waits for
         records that others hold.
         """
 
