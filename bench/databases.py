@@ -216,7 +216,8 @@ class PostgresDatabase(Database):
         return self.copy()
 
     def backends(self) -> list[int]:
-        me = "datname = current_database() AND pid <> pg_backend_pid()"
+        # Clients only: what the server starts by itself (autovacuum, parallel workers) comes and goes.
+        me = "datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         return [pid for (pid,) in self.execute(f"SELECT pid FROM pg_stat_activity WHERE {me}")]
 
     def execute(self, *statements: str) -> list[Any]:
