@@ -170,7 +170,7 @@ class Schema:
 
     @cached_property
     def evolve(self) -> Callable[[Any, Mapping[str, Any]], Any]:
-        """A copy of a record with some attributes changed; unchecked, three times as fast as `attrs.evolve`."""
+        """A copy of a record with some attributes changed; unchecked, and by far faster than `attrs.evolve`."""
         return codegen.evolver(self)
 
     @cached_property
