@@ -92,6 +92,25 @@ def test_a_writer_that_does_not_get_its_turn_is_told_so(sqlite_url: str) -> None
     backend.close()
 
 
+def test_a_new_file_in_another_hand_is_waited_for(sqlite_url: str) -> None:
+    """Turning a file to write-ahead mode meets whoever writes in it just now, and SQLite itself doesn't wait."""
+    rival = sqlite3.connect(
+        sqlite_url.removeprefix("sqlite:///"), isolation_level=None, check_same_thread=False
+    )
+    rival.execute("CREATE TABLE theirs(it)")
+    rival.execute("BEGIN IMMEDIATE")
+    rival.execute("INSERT INTO theirs VALUES (1)")
+    done = threading.Timer(0.3, rival.execute, ["COMMIT"])
+    done.start()
+    backend = SqlBackend(sqlite_url, ALL)
+    backend.migrate()
+    done.join()
+    assert rival.execute("SELECT it FROM theirs").fetchone() == (1,)  # it looks at the file anew
+    assert rival.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    rival.close()
+    backend.close()
+
+
 def test_missing_tables_are_told_from_other_errors(sqlite_url: str, postgres_url: str) -> None:
     for url in (sqlite_url, postgres_url):
         backend = SqlBackend(url, ALL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -22,6 +24,9 @@ _DRIVERS: Final[Mapping[str, str]] = {
     "mysql": "mysql+pymysql",
     "mariadb": "mariadb+pymysql",
 }
+
+#: Seconds that a SQLite connection waits for another's lock.
+_SQLITE_PATIENCE: Final = 5
 
 
 def own_engine(address: str) -> sa.Engine:
@@ -65,10 +70,29 @@ def _url(address: str) -> sa.URL:
 
 def _on_sqlite(connection: Any, record: object) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=5000")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA busy_timeout={_SQLITE_PATIENCE * 1_000}")
+    _log_ahead(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
+
+
+def _log_ahead(cursor: Any) -> None:
+    """
+    The file in write-ahead mode.
+
+    A new file is turned once, alone; whoever comes meanwhile is refused at once, whatever the busy timeout,
+    since SQLite calls no busy handler for a lock that is raised.  So the waiting is ours.
+    """
+    until = time.monotonic() + _SQLITE_PATIENCE
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _on_postgres(connection: Any, record: Any) -> None:
