@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,7 @@ from salescrm.kinds import Kind
 from salescrm.plans import Asked, AskedTally, FindPlan, TallyPlan
 from salescrm.schema import Schema
 from salescrm.storage import Capabilities, Delete, Insert, Replace, Write
+from salescrm.sweeps import RowTemplate
 
 __all__ = ["JsonFileBackend", "JsonFileStore"]
 
@@ -206,6 +207,19 @@ class JsonFileStore:
                 table[record.id] = schema.from_document(document)
             _check_unique(schema, table)
         return found
+
+    def sweep(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        rows: Sequence[RowTemplate],
+        *,
+        skip_locked: bool = True,
+    ) -> int:
+        changed = self.change(asked, values)
+        with self.transaction.writing():
+            self.write(*meaning.swept_rows(asked, values, rows, changed, self.get))
+        return len(changed)
 
     def commit(self) -> None:
         if self._owned:

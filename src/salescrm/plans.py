@@ -216,6 +216,7 @@ class FindPlan:
         order: Ends in id, so it is total; empty where no order was asked (count, change).
         limit_slot: Where the most records to return stands; None for no limit.
         columns: None for whole records; otherwise the values to project, which may follow references.
+        flags: Conditions that a sweep asks of each record it takes.
     """
 
     schema: Schema
@@ -223,6 +224,7 @@ class FindPlan:
     order: tuple[SortKey, ...] = ()
     limit_slot: int | None = None
     columns: tuple[Source, ...] | None = None
+    flags: tuple[Condition, ...] = ()
 
 
 # Keys and numbers of a tally.

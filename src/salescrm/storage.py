@@ -16,6 +16,7 @@ import attrs
 
 from salescrm.plans import Asked, AskedTally
 from salescrm.schema import Schema
+from salescrm.sweeps import RowTemplate
 
 __all__ = ["Backend", "Capabilities", "Delete", "Insert", "Replace", "Store", "Write"]
 
@@ -130,6 +131,22 @@ class Store(Protocol):
         goes up by one.  No searchable column is among *values*: the search shadow is made of whole records, and the
         repository sees to it.  Returns the records *as they were before*, in no order. With *skip_locked* false it waits for
         records that others hold.
+        """
+
+    def sweep(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        rows: Sequence[RowTemplate],
+        *,
+        skip_locked: bool = True,
+    ) -> int:
+        """
+        Changes what matches as `change` does, and inserts for each changed record one new record per template of *rows*.
+
+        Inside the engine where it can: nothing but the number of changed records comes back.  The templates' sources see
+        the record, and the plan's flags hold or fail, as it was before; `meaning.swept_rows` says what they mean.  No
+        column of kind NESTED or EXTRA is among *values*.  A value missing where a column needs one is `EngineError`.
         """
 
     def commit(self) -> None:

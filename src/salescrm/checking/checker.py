@@ -108,6 +108,42 @@ class Checker:
             kept = self._keep(key, _Kept(plan, tuple(making.slots)))
         return Asked(kept.plan, [slot.convert(literals[slot.literal], context) for slot in kept.slots])
 
+    def sweep(
+        self,
+        schema: Schema,
+        where: Where,
+        flags: Sequence[Where],
+        order: Sequence[Order],
+        limit: int | None,
+        context: Context,
+        *,
+        scope: Where | None = None,
+    ) -> Asked:
+        """The plan and values for a sweep of up to *limit* records (None: all), of each of which *flags* are asked."""
+        literals: list[object] = []
+        if limit is not None and (type(limit) is not int or limit < 0):
+            raise InvalidQuestion(f"limit is {fact(limit)}; a whole number from 0 is wanted")
+        key = (
+            "sweep",
+            schema.collection,
+            self._shape(where, literals),
+            self._shape(scope, literals) if scope is not None else None,
+            tuple(self._shape(flag, literals) for flag in flags),
+            tuple(order),
+            limit is None,
+        )
+        kept = self._kept(key)
+        if kept is None:
+            making = Conditions(schema, self._schemas)
+            condition = self._where(making, where, scope)
+            asks = tuple(making.make(flag) for flag in flags)
+            keys = () if limit is None and not order else self._order(schema, order)
+            slot = None if limit is None else len(making.slots)
+            plan = FindPlan(schema, condition, keys, limit_slot=slot, flags=asks)
+            kept = self._keep(key, _Kept(plan, tuple(making.slots)))
+        values = [one.convert(literals[one.literal], context) for one in kept.slots]
+        return Asked(kept.plan, values if limit is None else [*values, limit])
+
     def select(
         self,
         schema: Schema,

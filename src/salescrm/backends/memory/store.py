@@ -14,6 +14,7 @@ from salescrm.kinds import Extra, Kind
 from salescrm.plans import Asked, AskedTally, FindPlan, TallyPlan
 from salescrm.schema import Schema
 from salescrm.storage import Delete, Insert, Replace, Write
+from salescrm.sweeps import RowTemplate
 
 __all__ = ["MemoryStore"]
 
@@ -101,6 +102,26 @@ class MemoryStore:
             self.transaction.fail()
             raise
         return found
+
+    def sweep(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        rows: Sequence[RowTemplate],
+        *,
+        skip_locked: bool = True,
+    ) -> int:
+        """As `storage.Store.sweep`."""
+        found = self.change(asked, values)
+        self.write(*self._made(lambda: meaning.swept_rows(asked, values, rows, found, self.get)))
+        return len(found)
+
+    def _made(self, make: Callable[[], list[Insert]]) -> list[Insert]:
+        try:
+            return make()
+        except BaseException:
+            self.transaction.fail()
+            raise
 
     def commit(self) -> None:
         """As `storage.Store.commit`."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from salescrm import meaning
 from salescrm.backends.mongo.changes import Changing, update_of
 from salescrm.backends.mongo.documents import decoder, key
 from salescrm.backends.mongo.expressions import kind_of
@@ -15,6 +16,7 @@ from salescrm.backends.mongo.writing import Writing
 from salescrm.plans import Asked, AskedTally
 from salescrm.schema import Schema
 from salescrm.storage import Write
+from salescrm.sweeps import RowTemplate
 
 __all__ = ["MongoStore"]
 
@@ -104,6 +106,19 @@ class MongoStore:
         schema = asked.plan.schema
         documents = self._changing.change(asked, update_of(schema, values), skip_locked=skip_locked)
         return self._driver.documents(schema).read(documents)
+
+    def sweep(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        rows: Sequence[RowTemplate],
+        *,
+        skip_locked: bool = True,
+    ) -> int:
+        """See `storage.Store`; the rows are made here and sent in batches: no pipeline writes to several collections."""
+        changed = self.change(asked, values, skip_locked=skip_locked)
+        self._writing.write(meaning.swept_rows(asked, values, rows, changed, self.get))
+        return len(changed)
 
     def commit(self) -> None:
         """See `storage.Store`."""

@@ -141,14 +141,14 @@ class Statements:
             read = _row_reader(values)
         wheres = _ranges(made, plan)
         if len(wheres) == 1:
-            query: Any = self._ordered(made, sa.select(*columns), wheres[0], plan)
+            query: Any = self.ordered(made, sa.select(*columns), wheres[0], plan)
             return self.finish(made, query.select_from(made.source()), read)
         # Each range is read in order from where it starts, up to the limit; the few rows are then put together.
         labelled = [column.label(f"c{n}") for n, column in enumerate(columns)]
         labelled += [made.table.c[key.column.name].label(f"o{n}") for n, key in enumerate(plan.order)]
         source = made.source()
         parts = [
-            sa.select(self._ordered(made, sa.select(*labelled), where, plan).select_from(source).subquery())
+            sa.select(self.ordered(made, sa.select(*labelled), where, plan).select_from(source).subquery())
             for where in wheres
         ]
         union = sa.union_all(*parts).subquery()
@@ -156,7 +156,7 @@ class Statements:
         query = query.order_by(*[self._sorted(union.c[f"o{n}"], key) for n, key in enumerate(plan.order)])
         return self.finish(made, self._limited(made, query, plan), read)
 
-    def _ordered(self, made: Compilation, query: Any, where: Expression, plan: FindPlan) -> Any:
+    def ordered(self, made: Compilation, query: Any, where: Expression, plan: FindPlan) -> Any:
         query = query.where(made.table.c.tenant == made.tenant, where)
         query = query.order_by(*[self._sorted(made.table.c[key.column.name], key) for key in plan.order])
         return self._limited(made, query, plan)
@@ -185,11 +185,11 @@ class Statements:
 
     def _locked(self, plan: FindPlan, skip_locked: bool) -> Statement:
         made = self.making(plan.schema)
-        query = self._ordered(made, sa.select(*self._columns(made)), made.holds(plan.where), plan)
+        query = self.ordered(made, sa.select(*self._columns(made)), made.holds(plan.where), plan)
         query = query.select_from(made.source())
-        return self.finish(made, self._for_update(made, query, skip_locked), self.reader(plan.schema))
+        return self.finish(made, self.for_update(made, query, skip_locked), self.reader(plan.schema))
 
-    def _for_update(self, made: Compilation, query: Any, skip_locked: bool) -> Any:
+    def for_update(self, made: Compilation, query: Any, skip_locked: bool) -> Any:
         of = made.table if self.flavor.names_locked else None
         return query.with_for_update(skip_locked=skip_locked, of=of)
 
@@ -203,8 +203,8 @@ class Statements:
 
     def _change(self, plan: FindPlan, names: tuple[str, ...], skip_locked: bool) -> Statement:
         made = self.making(plan.schema)
-        query = self._ordered(made, sa.select(*self._columns(made)), made.holds(plan.where), plan)
-        picked = self._for_update(made, query.select_from(made.source()), skip_locked).cte("picked")
+        query = self.ordered(made, sa.select(*self._columns(made)), made.holds(plan.where), plan)
+        picked = self.for_update(made, query.select_from(made.source()), skip_locked).cte("picked")
         table = made.table
         # The tenant is compared with the picked one *and* said: the key is found by it.
         update = (

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any
 
 import attrs
 
+from salescrm import meaning
 from salescrm.backends.sql.channels import Channel
 from salescrm.backends.sql.errors import Taken
 from salescrm.backends.sql.statements import Statement, Statements
+from salescrm.backends.sql.sweeps import PICKED, sweeping
 from salescrm.backends.sql.writing import Writing
 from salescrm.errors import Duplicate, EngineError
 from salescrm.plans import After, AllOf, Asked, AskedTally, FindPlan, SortKey
 from salescrm.schema import Schema
 from salescrm.storage import Write
+from salescrm.sweeps import RowTemplate
 
 __all__ = ["SqlStore"]
 
@@ -141,6 +144,36 @@ class SqlStore:
             return before
         except Taken as taken:
             raise self._changed_into(plan.schema, values) from taken.__cause__
+
+    def sweep(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        rows: Sequence[RowTemplate],
+        *,
+        skip_locked: bool = True,
+    ) -> int:
+        """Sets *values* in the records that match and inserts a record per template for each; how many were changed."""
+        flavor = self._statements.flavor.name
+        if flavor == "mysql":
+            # MySQL has no statement that both changes and gives what it changed, so its rows are made here.
+            changed = self.change(asked, values, skip_locked=skip_locked)
+            self.write(*meaning.swept_rows(asked, values, rows, changed, self.get))
+            return len(changed)
+        channel = self._channel
+        made, new = sweeping(self._statements, asked.plan, values, rows, skip_locked=skip_locked)
+        channel.begin()
+        try:
+            if flavor == "postgresql":
+                counted: int = channel.rows(made[0].text, made[0].bind(self.tenant, asked.values, new))[0][0]
+                return counted
+            swept = 0
+            for statement in made:
+                swept = channel.count(statement.text, statement.bind(self.tenant, asked.values, new))
+            channel.run(f"DROP TABLE temp.{PICKED}")
+        except Taken as taken:
+            raise self._changed_into(asked.plan.schema, values) from taken.__cause__
+        return swept
 
     def _changed_into(self, schema: Schema, values: Mapping[str, Any]) -> Exception:
         """The unique key that a change ran into: the one whose column it sets."""
