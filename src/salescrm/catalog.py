@@ -17,13 +17,17 @@ from salescrm.entities import (
     Customer,
     FollowUp,
     Member,
+    Notice,
     Opportunity,
     OpportunityLine,
     OutboxEvent,
+    OwnershipEntry,
+    PoolRun,
     Product,
     Receipt,
     StageChange,
     Team,
+    Turn,
 )
 from salescrm.kinds import Kind
 from salescrm.schema import Index, Schema, describe
@@ -58,6 +62,8 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("number",), unique=True),
         Index(("owner_id", "updated_at")),  # my customers, newest first
         Index(("updated_at",)),  # all customers, newest first
+        Index(("pool_id", "entered_pool_at")),  # a pool's customers, longest there first
+        Index(("quiet_since",)),  # who falls by the commonest rule, and who falls next
         find=("name", "number", "credit_code"),
         owner_id="members",
         parent_id="customers",
@@ -115,6 +121,23 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         assignee_id="members",
         assigned_by="members",
     )
+    entity(
+        OwnershipEntry,
+        "ownership",
+        Index(("customer_id", "at")),  # who had a customer, and when
+        Index(("to_id", "at")),  # what a member took today
+        customer_id="customers",
+        from_id="members",
+        to_id="members",
+    )
+    entity(
+        Notice,
+        "notices",
+        Index(("member_id", "seen_at", "created_at")),  # what a member has not seen yet, newest first
+        member_id="members",
+    )
+    entity(Turn, "turns")
+    entity(PoolRun, "pool_runs")
     entity(ChangeEntry, "change_log", Index(("entity", "record_id", "record_version")))  # a record's history
     entity(OutboxEvent, "events", Index(("status", "due_at")))  # what is due to be delivered
     entity(Counter, "counters")

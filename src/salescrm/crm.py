@@ -24,7 +24,7 @@ from salescrm.errors import InvalidValue, Misconfigured, TenantRequired
 from salescrm.hooks import Hooks
 from salescrm.numbers import Numbers
 from salescrm.outbox import deliver
-from salescrm.policy import Policy
+from salescrm.policy import Policies, Policy
 from salescrm.running import repeat
 from salescrm.unit import Kit, UnitOfWork
 from salescrm.values import Id, IdMaker, Moment, clean_text, moment
@@ -148,8 +148,8 @@ class Crm:
 
     @property
     def policy(self) -> Policy:
-        """The host's rules as data."""
-        return self.kit.policy
+        """The host's rules as data, in the version that holds now."""
+        return self.kit.policies.at(self.kit.clock())
 
     @property
     def capabilities(self) -> Capabilities:
@@ -268,7 +268,7 @@ def _tenant(tenant: str) -> Id:
 def connect(
     engine: object,
     *,
-    policy: Policy | None = None,
+    policy: Policy | Iterable[Policy] | None = None,
     tenant: str = MAIN,
     multi_tenant: bool = False,
     plugins: Iterable[object] = (),
@@ -288,7 +288,8 @@ def connect(
     Args:
         engine: ``memory://``, ``sqlite:///crm.db``, ``postgresql+psycopg://…``, ``mysql+pymysql://…``, ``mongodb://…``,
             a SQLAlchemy Engine, or a PyMongo MongoClient.
-        policy: The host's rules; the defaults where it is None.
+        policy: The host's rules, or several versions of them, each with the moment from which it holds; the defaults
+            where it is None.
         tenant: Whose records; a host with one tenant never mentions it.
         multi_tenant: No tenant is chosen yet: choose with `Crm.for_tenant`; until then everything is refused.
         plugins: Objects whose functions carry `hookimpl`.
@@ -304,9 +305,10 @@ def connect(
 
     Raises:
         Misconfigured: An unknown address, or a package that is not installed.
+        InvalidDefinition: Versions of a policy, or plugins, that don't go together.
     """
-    policy = policy or Policy()
-    schemas = all_schemas(policy.extra_kinds)
+    policies = Policies([policy or Policy()] if policy is None or isinstance(policy, Policy) else policy)
+    schemas = all_schemas(policies.extra_kinds)
     hooks = Hooks()
     for plugin in plugins:
         hooks.register(plugin)
@@ -317,7 +319,7 @@ def connect(
         schemas=schemas,
         by_record={schema.record: schema for schema in schemas.values()},
         checker=Checker(schemas, Cursors(cursor_key)),
-        policy=policy,
+        policies=policies,
         access=access or Everyone(),
         hooks=hooks,
         numbers=Numbers(),

@@ -8,6 +8,7 @@ that carries the event.  `to_plain` and `from_plain` are how it gets into one an
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, ClassVar
 
 import attrs
@@ -21,9 +22,17 @@ __all__ = [
     "ContactAdded",
     "ContactEdited",
     "ContactRemoved",
+    "CustomerAssigned",
+    "CustomerClaimed",
     "CustomerCreated",
     "CustomerEdited",
+    "CustomerFallsSoon",
+    "CustomerOwned",
+    "CustomerProtected",
+    "CustomerRecycled",
+    "CustomerReleased",
     "CustomerRemoved",
+    "CustomerTransferred",
     "Edited",
     "Event",
     "FollowUpCancelled",
@@ -90,6 +99,74 @@ class CustomerEdited(Edited):
 @attrs.frozen(kw_only=True)
 class CustomerRemoved(Event):
     entity: ClassVar[str] = "customers"
+
+
+@attrs.frozen(kw_only=True)
+class CustomerOwned(Event):
+    """The customer has a new owner; *pool* is the one that it came from."""
+
+    entity: ClassVar[str] = "customers"
+    owner_id: Id
+    previous_owner_id: Id | None = None
+    pool: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CustomerClaimed(CustomerOwned):
+    pass
+
+
+@attrs.frozen(kw_only=True)
+class CustomerAssigned(CustomerOwned):
+    pass
+
+
+@attrs.frozen(kw_only=True)
+class CustomerTransferred(CustomerOwned):
+    pass
+
+
+@attrs.frozen(kw_only=True)
+class CustomerReleased(Event):
+    """Given back to a *pool* by hand, for a *reason*."""
+
+    entity: ClassVar[str] = "customers"
+    pool: str
+    reason: str
+    previous_owner_id: Id | None = None
+
+
+@attrs.frozen(kw_only=True)
+class CustomerRecycled(Event):
+    """Fallen into a *pool* by *rule*, which decided, with the other *rules* that fired, on a day of that pool's zone."""
+
+    entity: ClassVar[str] = "customers"
+    pool: str
+    rule: str
+    rules: tuple[str, ...]
+    day: date
+    previous_owner_id: Id | None = None
+    policy_version: int = 1
+
+
+@attrs.frozen(kw_only=True)
+class CustomerFallsSoon(Event):
+    """It will fall into *pool* on the day *falls_on* by *rule*, unless something happens; *told* are warned of it."""
+
+    entity: ClassVar[str] = "customers"
+    pool: str
+    rule: str
+    falls_on: date
+    days_left: int
+    told: tuple[Id, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class CustomerProtected(Event):
+    """Kept from falling until a moment; None: no longer protected."""
+
+    entity: ClassVar[str] = "customers"
+    until: Moment | None = None
 
 
 @attrs.frozen(kw_only=True)

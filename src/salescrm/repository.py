@@ -14,31 +14,35 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from salescrm.access import Action
+from salescrm.checking import Context
 from salescrm.codegen import STAMPED
-from salescrm.entities import ChangeEntry, OutboxEvent
+from salescrm.entities import ChangeEntry, OutboxEvent, Record
 from salescrm.entities.base import RecordT
 from salescrm.entities.history import ChangeKind
 from salescrm.errors import Forbidden, InvalidQuestion, InvalidValue
 from salescrm.events import Edited, Event, to_plain
 from salescrm.query import Order, Query, Where
 from salescrm.query.fields import OrderLike
-from salescrm.reading import Reader, orders
+from salescrm.reading import orders
 from salescrm.storage import Delete, Insert, Replace, Write
+from salescrm.sweeping import Sweeping
 from salescrm.values import Id
 from salescrm.whole import whole
 
 if TYPE_CHECKING:
     from salescrm.unit import UnitOfWork
 
-__all__ = ["Repository"]
+__all__ = ["Follow", "Repository", "ledger_lines"]
 
 #: How many records are logged and sent to a store at a time in bulk.
 _BATCH = 5_000
 
 EventOf: TypeAlias = Callable[[RecordT], Iterable[Event]]
+#: What goes with the change of a record, as it was and as it is.
+Follow: TypeAlias = Callable[[RecordT, RecordT], Iterable[Event | Record]]
 
 
-class Repository(Reader[RecordT]):
+class Repository(Sweeping[RecordT]):
     """The records of one entity, as the acting member of *unit* may see and change them; all where it is not *scoped*."""
 
     def __init__(self, unit: UnitOfWork, entity: type[RecordT], *, scoped: bool = True) -> None:
@@ -98,12 +102,17 @@ class Repository(Reader[RecordT]):
 
     @whole
     def save(
-        self, before: RecordT, after: RecordT, *events: Event, edited: type[Edited] | None = None
+        self,
+        before: RecordT,
+        after: RecordT,
+        *events: Event,
+        edited: type[Edited] | None = None,
+        lines: Sequence[Record] = (),
     ) -> RecordT:
         """
         *after* in place of *before*, which was read earlier; nothing is written where they are equal and no event tells.
 
-        *edited* is the kind of event that tells which fields have changed, if any.
+        *edited* is the kind of event that tells which fields have changed, if any; *lines* go into their ledgers.
 
         Raises:
             StaleWrite: Somebody saved it since *before* was read.
@@ -133,7 +142,7 @@ class Repository(Reader[RecordT]):
         }
         saved = cast(RecordT, self.schema.evolve(after, stamps))
         entry = self._entry("saved", saved, changed)
-        self._write(Replace(self.schema, saved, before.version, tuple(changed)), [entry], events)
+        self._write(Replace(self.schema, saved, before.version, tuple(changed)), [entry], events, lines)
         self._require("save", before.id)
         if self._hooks.listens_to_records:
             self._hooks.saved(unit, before, saved)
@@ -166,21 +175,31 @@ class Repository(Reader[RecordT]):
         *,
         order: Iterable[OrderLike | str] = (),
         limit: int = 10_000,
-        events: EventOf[RecordT] | None = None,
+        follow: Follow[RecordT] | None = None,
+        skip_locked: bool = True,
+        context: Context | None = None,
     ) -> list[RecordT]:
         """
         Sets *values* in up to *limit* records that *where* holds for, taken in *order*; the records as they now are.
 
         Atomic per record against everybody else: of two calls that want the same record, one gets it.
+        What *follow* gives for a record as it was and as it is goes with its change: events, and lines of a ledger, which
+        are stamped and not logged.  With *skip_locked* false it waits for records that others hold just now.
+        Relative moments are those of *context*, if given.
         Hooks may refuse it, for all of them; they can't change what is saved many at a time.
         """
-        changed = self._changed(where, values, orders(order), limit)
+        changed = self._changed(where, values, orders(order), limit, skip_locked=skip_locked, context=context)
         after = [new for _, new in changed]
         if self._hooks.listens_to_records:
             self._hooks.agree(self.unit, changed)
         entries = [self._entry("saved", new, self.schema.diff(old, new)) for old, new in changed]
-        told = [event for record in after for event in events(record)] if events else []
-        self._write(None, entries, told)
+        follows = [one for pair in changed for one in follow(*pair)] if follow else []
+        self._write(
+            None,
+            entries,
+            [one for one in follows if isinstance(one, Event)],
+            [one for one in follows if isinstance(one, Record)],
+        )
         if self._hooks.listens_to_records:
             for old, new in changed:
                 self._hooks.saved(self.unit, old, new)
@@ -198,7 +217,14 @@ class Repository(Reader[RecordT]):
         return [new for _, new in self._changed(where, values, orders(order), limit)]
 
     def _changed(
-        self, where: Where, values: Mapping[str, Any], order: tuple[Order, ...], limit: int
+        self,
+        where: Where,
+        values: Mapping[str, Any],
+        order: tuple[Order, ...],
+        limit: int,
+        *,
+        skip_locked: bool = True,
+        context: Context | None = None,
     ) -> list[tuple[RecordT, RecordT]]:
         """What was changed, as it was and as it is."""
         unit = self.unit
@@ -211,10 +237,10 @@ class Repository(Reader[RecordT]):
         stamped = self.schema.admitted({**values, "updated_at": unit.context.now, "updated_by": unit.member})
         columns = self.schema.spread(stamped)
         query = Query(where=where, order=order, limit=limit)
-        asked = self._checker.find(self.schema, query, unit.context, scope=self._scope("save"))
+        asked = self._checker.find(self.schema, query, context or unit.context, scope=self._scope("save"))
         unit.wrote()
         try:
-            before = cast("list[RecordT]", store.change(asked, columns))
+            before = cast("list[RecordT]", store.change(asked, columns, skip_locked=skip_locked))
         except BaseException:
             unit.fail()
             raise
@@ -246,9 +272,16 @@ class Repository(Reader[RecordT]):
         id = record.id or unit.kit.new_id(now)
         return cast(RecordT, self.schema.evolve(record, {"id": id, **self.stamps}))
 
-    def _write(self, write: Write | None, entries: Sequence[ChangeEntry], events: Sequence[Event]) -> None:
-        """*write* with its log entries and the outbox rows of *events*, in one go."""
+    def _write(
+        self,
+        write: Write | None,
+        entries: Sequence[ChangeEntry],
+        events: Sequence[Event],
+        lines: Sequence[Record] = (),
+    ) -> None:
+        """*write* with its log entries, the outbox rows of *events* and *lines* of ledgers, in one go."""
         writes: list[Write] = [] if write is None else [write]
+        writes += ledger_lines(self.unit, lines)
         if entries:
             writes.append(Insert(self._log, entries))
         if events:
@@ -312,6 +345,25 @@ class Repository(Reader[RecordT]):
             if id not in allowed:
                 self.unit.fail()
                 raise Forbidden(self.unit.member, action, self.schema.name, id)
+
+
+def ledger_lines(unit: UnitOfWork, lines: Iterable[Record]) -> list[Write]:
+    """What adds *lines* to their ledgers: stamped, and logged nowhere, for a ledger is its own log."""
+    now, member = unit.context.now, unit.member
+    stamps = {
+        "tenant": unit.tenant,
+        "version": 1,
+        "created_at": now,
+        "created_by": member,
+        "updated_at": now,
+        "updated_by": member,
+    }
+    kinds: dict[type[Record], list[Record]] = {}
+    for line in lines:
+        schema = unit.kit.by_record[type(line)]
+        stamped = schema.evolve(line, {"id": line.id or unit.kit.new_id(now), **stamps})
+        kinds.setdefault(type(line), []).append(schema.admit(stamped))
+    return [Insert(unit.kit.by_record[kind], found) for kind, found in kinds.items()]
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from salescrm.values import Id, Moment
 
 if TYPE_CHECKING:
     from salescrm.numbers import Numbers
-    from salescrm.policy import Policy
+    from salescrm.policy import Policies
     from salescrm.repository import Repository
 
 __all__ = ["Kit", "UnitOfWork"]
@@ -47,7 +47,7 @@ class Kit:
     schemas: Mapping[str, Schema]
     by_record: Mapping[type[Record], Schema]
     checker: Checker
-    policy: Policy
+    policies: Policies
     access: Access
     hooks: Hooks
     numbers: Numbers
@@ -75,8 +75,9 @@ class UnitOfWork:
         self.member = member
         self.owned = owned
         self.tenant = Id(store.tenant)
-        self.policy = kit.policy
-        self.context = Context(kit.clock(), kit.policy.zone)
+        now = kit.clock()
+        self.policy = kit.policies.at(now)
+        self.context = Context(now, self.policy.zone)
         #: The outbox rows written here that a plugin waits for; told after our own commit, by `outbox` after a host's.
         self.told: list[Id] = outer.told if outer is not None else []
         #: Running numbers taken in this very transaction, by series; see `numbers`.

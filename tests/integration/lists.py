@@ -57,7 +57,7 @@ LISTS: Final[dict[str, Listing]] = {
         lambda work, after: work.customers.find(
             owned_by(Id("m3")) & quiet_for(30), order=[-F.updated_at], after=after
         ),
-        "ix_customers_owner_id_updated_at",
+        ("ix_customers_owner_id_updated_at", "ix_customers_quiet_since"),  # whichever leaves less
         sorts=True,
     ),
     "all customers, newest first": Listing(

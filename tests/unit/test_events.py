@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 import attrs
@@ -20,9 +20,13 @@ NOW = datetime(2026, 3, 15, 10, tzinfo=UTC)
 SAMPLES: dict[object, object] = {
     Id: Id("x1"),
     str: "text",
+    int: 3,
+    date: NOW.date(),
     datetime: NOW,
+    datetime | None: NOW,
     MoveKind: "advanced",
     tuple[str, ...]: ("name", "level"),
+    tuple[Id, ...]: (Id("x1"), Id("x2")),
     Id | None: Id("x2"),
     Money | None: Money.of("12.30", "CNY"),
     bool | None: True,

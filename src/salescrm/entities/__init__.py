@@ -8,6 +8,7 @@ from salescrm.entities.follow_ups import Attachment, FollowUp, Place, Postponeme
 from salescrm.entities.history import ChangeEntry, Counter, OutboxEvent, Receipt
 from salescrm.entities.opportunities import Competitor, Opportunity, OpportunityLine, StageChange
 from salescrm.entities.people import Member, Team
+from salescrm.entities.pools import Notice, OwnershipEntry, PoolRun, Turn
 from salescrm.entities.products import Product
 
 __all__ = [
@@ -21,10 +22,13 @@ __all__ = [
     "FollowUp",
     "KeyDate",
     "Member",
+    "Notice",
     "Opportunity",
     "OpportunityLine",
     "OutboxEvent",
+    "OwnershipEntry",
     "Place",
+    "PoolRun",
     "Postponement",
     "Product",
     "Receipt",
@@ -32,4 +36,5 @@ __all__ = [
     "RemindBefore",
     "StageChange",
     "Team",
+    "Turn",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Literal, TypeAlias
+from datetime import UTC, date, datetime
+from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
@@ -20,8 +20,11 @@ __all__ = [
     "DecisionRole",
     "KeyDate",
     "Lifecycle",
+    "in_pool",
+    "left_to",
     "owned_by",
     "quiet_for",
+    "taken_by",
     "unowned",
 ]
 
@@ -29,6 +32,10 @@ CustomerKind: TypeAlias = Literal["company", "person"]
 Lifecycle: TypeAlias = Literal["prospect", "active", "dormant", "lost"]
 DecisionRole: TypeAlias = Literal["decides", "influences", "uses", "blocks"]
 Access: TypeAlias = Literal["read", "write"]
+
+
+#: The last moment that a store keeps: the end of what has none.
+FOR_GOOD: Final = datetime(9998, 12, 31, tzinfo=UTC)
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +88,7 @@ class Customer(Record):
     first_contact_at: Moment | None = None
     first_contact_by: Id | None = None
     first_deal_at: Moment | None = None
+    last_deal_at: Moment | None = None
     won_amount: Money | None = None
     products_bought: tuple[Id, ...] = ()
     interests: tuple[Key, ...] = ()
@@ -91,12 +99,29 @@ class Customer(Record):
     purchase_deadline: date | None = None
     key_dates: tuple[KeyDate, ...] = ()
     notes: Text | None = None
-    # Facts for the pool.
-    pool_id: Id | None = None
-    owned_since: Moment | None = None
-    protected_until: Moment | None = None
     last_follow_up_at: Moment | None = None
     follow_up_count: int = 0
+    #: Its open opportunities.
+    open_opportunities: int = 0
+    #: The last day of the last approved contract.
+    contract_ends_on: date | None = None
+    #: Whether something that was approved is still to be paid.
+    has_receivables: bool = False
+    # Facts for the pool: what of them is set while somebody owns it, and what while nobody does.
+    pool_id: Id | None = None
+    entered_pool_at: Moment | None = None
+    owned_since: Moment | None = None
+    #: The later of the last effective follow-up and taking ownership.
+    quiet_since: Moment | None = None
+    #: The later of the last stage advance of any open opportunity and taking ownership.
+    stuck_since: Moment | None = None
+    #: The later of the end of the last open opportunity and taking ownership; None while there is an open one.
+    dealless_since: Moment | None = None
+    protected_until: Moment | None = None
+    #: Until when the last of its collaborators may see it; the year 9998 for good.
+    shared_until: Moment | None = None
+    #: A transfer waits for approval.
+    transfer_pending: bool = False
     # A person only.
     birth_date: date | None = None
     occupation: Line | None = None
@@ -106,14 +131,44 @@ class Customer(Record):
 
     def owned_by(self, member_id: Id, *, at: Moment) -> Customer:
         """This customer in *member_id*'s hands from *at*; out of any pool."""
-        return attrs.evolve(self, owner_id=member_id, pool_id=None, owned_since=at)
+        return attrs.evolve(self, **taken_by(member_id, at=at, dealing=self.open_opportunities > 0))
 
-    def followed_up(self, *, at: Moment) -> Customer:
+    def unowned_in(self, pool_id: str | None, *, at: Moment) -> Customer:
+        """This customer in nobody's hands, in the pool *pool_id*, if any, from *at*."""
+        return attrs.evolve(self, **left_to(pool_id, at=at))
+
+    def shared(self) -> Customer:
+        """This customer with the moment until which somebody else may see it, as its collaborators say."""
+        ends = [one.until or FOR_GOOD for one in self.collaborators]
+        return attrs.evolve(self, shared_until=max(ends, default=None))
+
+    def followed_up(self, *, at: Moment, effective: bool) -> Customer:
         """This customer after a follow-up that ended *at*; an earlier one counts but does not turn the clock back."""
         last = max(at, self.last_follow_up_at) if self.last_follow_up_at else at
         first = min(at, self.first_contact_at) if self.first_contact_at else at
+        quiet = max(at, self.quiet_since) if effective and self.quiet_since else self.quiet_since
         return attrs.evolve(
-            self, last_follow_up_at=last, first_contact_at=first, follow_up_count=self.follow_up_count + 1
+            self,
+            last_follow_up_at=last,
+            first_contact_at=first,
+            follow_up_count=self.follow_up_count + 1,
+            quiet_since=quiet,
+        )
+
+    def with_opportunities(
+        self, *, open_ones: int, advanced_at: Moment | None, ended_at: Moment | None
+    ) -> Customer:
+        """
+        This customer with its opportunities counted anew.
+
+        *advanced_at* is the last stage advance of those that are open, *ended_at* when the last one was closed.
+        """
+        since = self.owned_since
+        return attrs.evolve(
+            self,
+            open_opportunities=open_ones,
+            stuck_since=None if since is None else max(since, advanced_at or since),
+            dealless_since=None if since is None or open_ones else max(since, ended_at or since),
         )
 
 
@@ -136,6 +191,34 @@ class Contact(Record):
     extra: Extra = Extra()
 
 
+def taken_by(member_id: str, *, at: Moment, dealing: bool = False) -> dict[str, Any]:
+    """What becomes of a customer's fields when *member_id* takes it at *at*; *dealing*: it has open opportunities."""
+    return {
+        "owner_id": member_id,
+        "pool_id": None,
+        "entered_pool_at": None,
+        "owned_since": at,
+        "quiet_since": at,
+        "stuck_since": at,
+        "dealless_since": None if dealing else at,
+        "protected_until": None,
+    }
+
+
+def left_to(pool_id: str | None, *, at: Moment) -> dict[str, Any]:
+    """What becomes of a customer's fields when nobody owns it any more and *pool_id*, if any, takes it at *at*."""
+    return {
+        "owner_id": None,
+        "pool_id": pool_id,
+        "entered_pool_at": None if pool_id is None else at,
+        "owned_since": None,
+        "quiet_since": None,
+        "stuck_since": None,
+        "dealless_since": None,
+        "protected_until": None,
+    }
+
+
 def owned_by(member_id: Id) -> Where:
     """What *member_id* owns."""
     return F.owner_id == member_id
@@ -147,7 +230,10 @@ def unowned() -> Where:
 
 
 def quiet_for(days: int) -> Where:
-    """Owned, and not followed up for *days* days of 24 hours; one never followed up counts from when it got its owner."""
-    since = ago(days=days)
-    never = F.last_follow_up_at.is_null() & (F.owned_since < since)
-    return F.owner_id.is_set() & ((F.last_follow_up_at < since) | never)
+    """Owned, and without an effective follow-up for *days* days of 24 hours, counted from when it got its owner at the earliest."""
+    return F.quiet_since < ago(days=days)
+
+
+def in_pool(pool_id: str) -> Where:
+    """What nobody owns and the pool *pool_id* holds."""
+    return (F.pool_id == pool_id) & F.owner_id.is_null()

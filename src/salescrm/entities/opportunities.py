@@ -71,6 +71,8 @@ class Opportunity(Record):
     #: When it was won or lost.
     closed_at: Moment | None = None
     stage_entered_at: Moment
+    #: When it was opened, advanced, or reopened last; going back is no advance.
+    advanced_at: Moment | None = None
     last_follow_up_at: Moment | None = None
     follow_up_count: int = 0
     tags: tuple[Key, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from salescrm.crm import Work
-from salescrm.entities import Contact, Customer, Opportunity, OpportunityLine, StageChange
+from salescrm.entities import Contact, Customer, Opportunity, OpportunityLine, Record, StageChange
 from salescrm.errors import InvalidValue
 from salescrm.events import Event, LineAdded
 from salescrm.imports.drafts import Bound, Draft, Reference
@@ -17,6 +17,7 @@ from salescrm.imports.plan import OnRepeat
 from salescrm.imports.results import Counts, RefusedRow
 from salescrm.query import F
 from salescrm.services.base import Service
+from salescrm.services.ownership import Ownership
 from salescrm.values import Id
 
 __all__ = ["Outcome", "link", "write"]
@@ -145,8 +146,8 @@ class _Batch:
     def _bring(self, draft: Draft, fields: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
         """A record that is not there yet."""
         record = self.service.build(fields, id=draft.id, **facts)
-        if isinstance(record, Customer) and record.owner_id is not None and record.owned_since is None:
-            record = self.service.schema.evolve(record, {"owned_since": self.work.now()})
+        if isinstance(record, Customer):
+            record = Ownership(self.work).begun(record)
         if isinstance(record, Contact) and record.mobile is None and self.work.policy.mobile_required:
             raise InvalidValue("Contact", "mobile", None, "a mobile number (policy: mobile_required)")
         lines, changes = self._lines(draft), self._changes(draft.changes, record)
@@ -164,16 +165,20 @@ class _Batch:
             # It has gone on since: where it stands is known better here than in the file.
             facts, changes = {}, ()
         after = self.service.schema.evolve(self.service.evolve(before, fields), facts)
+        told: tuple[Event, ...] = ()
+        ledger: tuple[Record, ...] = ()
         if isinstance(after, Customer) and after.owner_id != before.owner_id:
-            since = self.work.now() if after.owner_id is not None else None
-            after = self.service.schema.evolve(after, {"owned_since": since})
+            if before.id in self.new:
+                after = Ownership(self.work).begun(after)
+            else:
+                after, told, ledger = Ownership(self.work).edited(before, after)
         self.service.schema.admit(after)
         lines, history = self._lines(draft), self._changes(changes, after)
         if before.id in self.new:
             changed = after != before
             self.new[before.id] = after
         else:
-            saved = self.service.records.save(before, after, edited=self.kind.edited)
+            saved = self.service.records.save(before, after, *told, edited=self.kind.edited, lines=ledger)
             changed = saved is not before
             self.known[before.id] = saved
         for rows, found in ((self.lines, lines), (self.changes, history)):

@@ -10,7 +10,7 @@ import attrs
 from salescrm.crm import Crm, Work
 from salescrm.entities import Receipt
 from salescrm.imports.plan import ImportPlan
-from salescrm.policy import Policy
+from salescrm.policy import Policies, Policy
 from salescrm.policy.plain import from_plain, to_plain
 from salescrm.query import F
 from salescrm.stages import Pipeline
@@ -24,13 +24,17 @@ _PREFIX: Final = "import:"
 
 def knowing(crm: Crm, pipelines: Iterable[Pipeline]) -> Crm:
     """*crm* with *pipelines* in its policy; those of the policy itself win where a key is in both."""
-    policy = crm.policy
+    wanted = tuple(pipelines)
+    if not wanted:
+        return crm
+    wider = Policies(_knowing(policy, wanted) for policy in crm.kit.policies.versions)
+    return attrs.evolve(crm, kit=attrs.evolve(crm.kit, policies=wider))
+
+
+def _knowing(policy: Policy, pipelines: tuple[Pipeline, ...]) -> Policy:
     known = {pipeline.key for pipeline in policy.pipelines}
     new = tuple(pipeline for pipeline in pipelines if pipeline.key not in known)
-    if not new:
-        return crm
-    wider = attrs.evolve(policy, pipelines=(*policy.pipelines, *new))
-    return attrs.evolve(crm, kit=attrs.evolve(crm.kit, policy=wider))
+    return attrs.evolve(policy, pipelines=(*policy.pipelines, *new)) if new else policy
 
 
 def remember(work: Work, plan: ImportPlan) -> None:

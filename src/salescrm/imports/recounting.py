@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 import attrs
 
 from salescrm.crm import Crm, Work
 from salescrm.entities import Customer, Opportunity, OpportunityLine
 from salescrm.events import CustomerEdited
-from salescrm.query import F, Tally, count
+from salescrm.query import F, Tally, count, highest
 from salescrm.values import Id, Moment, Money
 
 __all__ = ["recount"]
@@ -20,24 +20,34 @@ __all__ = ["recount"]
 _PAGE: Final = 200
 
 
+class _Dealing(TypedDict):
+    """What `Customer.with_opportunities` takes."""
+
+    open_ones: int
+    advanced_at: Moment | None
+    ended_at: Moment | None
+
+
 @attrs.define
 class _Won:
     """What one customer's won deals add up to."""
 
     first: Moment | None = None
+    last: Moment | None = None
     amounts: dict[str, Money] = attrs.field(factory=dict)
     products: set[Id] = attrs.field(factory=set)
 
     def add(self, deal: Opportunity) -> None:
         if deal.closed_at is not None:
             self.first = min(self.first or deal.closed_at, deal.closed_at)
+            self.last = max(self.last or deal.closed_at, deal.closed_at)
         if deal.amount is not None:
             code = deal.amount.currency
             self.amounts[code] = self.amounts.get(code, Money.zero(code)) + deal.amount
 
 
 def recount(crm: Crm, *, by: str) -> None:
-    """Brings the customers' first deal, won amount and products bought to what their won deals say; a page at a time."""
+    """Brings what customers say of their deals to what the deals themselves say; a page at a time."""
     after: Id | None = Id("")
     while after is not None:
         after = crm.run(_page, after, by=by)
@@ -48,11 +58,30 @@ def _page(work: Work, after: Id) -> Id | None:
     customers = work.repository(Customer).find(F.id > after, order=[F.id], limit=_PAGE)
     if not customers:
         return None
-    won = _won(work, [customer.id for customer in customers])
+    ids = [customer.id for customer in customers]
+    won, dealing = _won(work, ids), _dealing(work, ids)
     for customer in customers:
-        if customer.id in won:
-            _save(work, customer, won[customer.id])
+        if customer.id in dealing:
+            counted = customer.with_opportunities(**dealing[customer.id])
+            _save(work, customer, counted, won.get(customer.id))
     return customers[-1].id
+
+
+def _dealing(work: Work, ids: Sequence[Id]) -> dict[Id, _Dealing]:
+    """By customer, those who have deals at all: how many are open, and what they were up to."""
+    table = Tally(
+        by=[F.customer_id, F.status],
+        measures=[count(), highest(F.advanced_at), highest(F.closed_at)],
+        where=F.customer_id.one_of(ids),
+    )
+    found: dict[Id, _Dealing] = {}
+    for customer_id, status, many, advanced_at, ended_at in work.repository(Opportunity).tally(table):
+        dealing = found.setdefault(customer_id, {"open_ones": 0, "advanced_at": None, "ended_at": None})
+        if status == "open":
+            dealing |= {"open_ones": many, "advanced_at": advanced_at}
+        elif ended_at is not None:
+            dealing["ended_at"] = max(ended_at, dealing["ended_at"] or ended_at)
+    return found
 
 
 def _won(work: Work, ids: Sequence[Id]) -> dict[Id, _Won]:
@@ -78,12 +107,18 @@ def _products(work: Work, customers: Mapping[Id, Id], found: Mapping[Id, _Won]) 
         found[customers[deal]].products.add(product)
 
 
-def _save(work: Work, customer: Customer, won: _Won) -> None:
+def _save(work: Work, before: Customer, customer: Customer, won: _Won | None) -> None:
     """As when a deal is won: deals in several currencies don't add up, then the policy's own is counted."""
+    customers = work.repository(Customer)
+    if won is None:
+        customers.save(before, customer, edited=CustomerEdited)
+        return
     only = next(iter(won.amounts.values())) if len(won.amounts) == 1 else None
+    lasts = [last for last in (customer.last_deal_at, won.last) if last is not None]
     firsts = [first for first in (customer.first_deal_at, won.first) if first is not None]
     values: dict[str, Any] = {
         "first_deal_at": min(firsts, default=None),
+        "last_deal_at": max(lasts, default=None),
         "lifecycle": "active",
         "won_amount": only or won.amounts.get(work.policy.currency),
         "products_bought": (
@@ -91,5 +126,4 @@ def _save(work: Work, customer: Customer, won: _Won) -> None:
             *sorted(won.products.difference(customer.products_bought)),
         ),
     }
-    customers = work.repository(Customer)
-    customers.save(customer, customers.schema.evolve(customer, values), edited=CustomerEdited)
+    customers.save(before, customers.schema.evolve(customer, values), edited=CustomerEdited)

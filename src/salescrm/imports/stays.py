@@ -70,6 +70,7 @@ class Ways:
             "opened_at": way[0][1],
             "closed_at": None if stage.kind == "open" else way[-1][1],
             "stage_entered_at": way[-1][1],
+            "advanced_at": [at for one, at in way if one.kind == "open" or one is way[0][0]][-1],
         }
         if stage.kind != "lost":
             facts["lost_reason"] = None

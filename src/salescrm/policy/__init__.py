@@ -12,20 +12,40 @@ from salescrm.policy.parts import (
 )
 from salescrm.policy.plain import PolicyFormat, dumps, from_plain, load, loads, to_plain
 from salescrm.policy.policy import Policy
+from salescrm.policy.pools import (
+    Anchor,
+    ClaimLimits,
+    Exemption,
+    Pool,
+    PoolWarning,
+    Protection,
+    RecycleRule,
+    Told,
+)
+from salescrm.policy.versions import Policies
 from salescrm.policy.vocabulary import Choice, Choices, ChosenField, shipped_choices
 
 __all__ = [
+    "Anchor",
     "Choice",
     "Choices",
     "ChosenField",
+    "ClaimLimits",
+    "Exemption",
     "ExtraEntity",
     "ExtraField",
     "ExtraKind",
     "FollowUpWindows",
     "NumberedEntity",
     "Numbering",
+    "Policies",
     "Policy",
     "PolicyFormat",
+    "Pool",
+    "PoolWarning",
+    "Protection",
+    "RecycleRule",
+    "Told",
     "dumps",
     "from_plain",
     "load",

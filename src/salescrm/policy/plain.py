@@ -88,8 +88,15 @@ def dumps(policy: Policy, *, format: PolicyFormat = "toml") -> str:
 
 def to_plain(policy: Policy) -> dict[str, Any]:
     """*policy* as JSON-able data."""
-    data: dict[str, Any] = _converter().unstructure(policy)
+    data: dict[str, Any] = _without_none(_converter().unstructure(policy))
     return data
+
+
+def _without_none(data: Any) -> Any:
+    """*data* without what has no value: TOML has no word for it, and what is left out is as it ships."""
+    if isinstance(data, dict):
+        return {name: _without_none(value) for name, value in data.items() if value is not None}
+    return [_without_none(one) for one in data] if isinstance(data, list) else data
 
 
 def from_plain(data: object) -> Policy:

@@ -13,8 +13,10 @@ from salescrm.kinds import Kind
 from salescrm.labels import Label, Language
 from salescrm.policy.checks import problems_of
 from salescrm.policy.parts import ExtraField, FollowUpWindows, NumberedEntity, Numbering
+from salescrm.policy.pools import Pool, ranked
 from salescrm.policy.vocabulary import Choices, ChosenField, shipped_choices
 from salescrm.stages import Pipeline, shipped
+from salescrm.values import Moment
 
 __all__ = ["Policy"]
 
@@ -34,6 +36,7 @@ class Policy:
 
     Attributes:
         version: The host's own count of its changes; told wherever the policy decided something.
+        effective_from: The moment from which this version holds; before it the one before does. See `Policies`.
         language: What people are spoken to in, unless someone asks for the other.
         time_zone: IANA name; where days, weeks and months begin and end, unless a member has a zone of their own.
         currency: ISO 4217; of amounts that come without one.
@@ -42,12 +45,14 @@ class Policy:
         numbering: How numbers look, for each entity that has them.
         follow_up_days: How soon to follow up, by priority.
         choices: What is offered where a field takes any text.
+        pools: Where customers that nobody owns wait for a new owner; without any, they just have no owner.
 
     Raises:
         InvalidDefinition: The policy contradicts itself; every problem is named.
     """
 
     version: int = 1
+    effective_from: Moment | None = None
     language: Language = "en"
     time_zone: str = "Asia/Shanghai"
     currency: str = "CNY"
@@ -59,6 +64,7 @@ class Policy:
     extra_fields: tuple[ExtraField, ...] = attrs.field(default=(), converter=tuple[ExtraField, ...])
     choices: tuple[Choices, ...] = attrs.field(factory=shipped_choices, converter=tuple[Choices, ...])
     pipelines: tuple[Pipeline, ...] = attrs.field(factory=shipped, converter=tuple[Pipeline, ...])
+    pools: tuple[Pool, ...] = attrs.field(default=(), converter=tuple[Pool, ...])
 
     def __attrs_post_init__(self) -> None:
         if problems := tuple(problems_of(self)):
@@ -89,6 +95,25 @@ class Policy:
                 return pipeline
         known = ", ".join(pipeline.key for pipeline in self.pipelines)
         raise InvalidValue("Opportunity", "pipeline", wanted, f"one of {known}")
+
+    def pool(self, key: str) -> Pool:
+        """The pool called *key*, open or not.
+
+        Raises:
+            InvalidValue: There is none; the error names those that are.
+        """
+        for pool in self.pools:
+            if pool.key == key:
+                return pool
+        if not self.pools:
+            raise InvalidValue("Customer", "pool_id", key, "nothing: this policy has no pools")
+        known = ", ".join(pool.key for pool in self.pools)
+        raise InvalidValue("Customer", "pool_id", key, f"one of {known}")
+
+    @cached_property
+    def ranked_pools(self) -> tuple[Pool, ...]:
+        """The open pools, in the order in which a customer is offered to them."""
+        return ranked(self.pools)
 
     def numbering_of(self, entity: NumberedEntity) -> Numbering:
         """How the numbers of *entity* look."""

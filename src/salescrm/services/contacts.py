@@ -76,8 +76,8 @@ class ContactService(Service[Contact]):
 
     def _only_primary(self, contact: Contact) -> None:
         others = (F.customer_id == contact.customer_id) & (F.primary == True) & (F.id != contact.id)  # noqa: E712  # a condition, not a truth value
-        self.unit.unscoped(Contact).change(others, {"primary": False}, events=_no_longer_primary)
+        self.unit.unscoped(Contact).change(others, {"primary": False}, follow=_no_longer_primary)
 
 
-def _no_longer_primary(contact: Contact) -> tuple[ContactEdited, ...]:
+def _no_longer_primary(before: Contact, contact: Contact) -> tuple[ContactEdited, ...]:
     return (ContactEdited(record_id=contact.id, fields=("primary",)),)

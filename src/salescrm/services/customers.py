@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar, Unpack
 
 from salescrm.entities import Collaborator, Contact, Customer, FollowUp, Opportunity
 from salescrm.entities.customers import Access
 from salescrm.errors import InvalidValue, StateRefused
 from salescrm.events import CustomerCreated, CustomerEdited, CustomerRemoved, Event
-from salescrm.query import F, Tally, total
+from salescrm.query import F, Tally, count, highest, total
 from salescrm.services.base import Service
 from salescrm.services.contacts import ContactService
 from salescrm.services.fields import ContactFields, CustomerFields
+from salescrm.services.ownership import Ownership
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, moment
 from salescrm.whole import whole
@@ -32,14 +33,22 @@ class CustomerService(Service[Customer]):
         {
             "first_contact_at",
             "first_contact_by",
-            "pool_id",
-            "protected_until",
             "first_deal_at",
+            "last_deal_at",
             "won_amount",
             "products_bought",
             "last_follow_up_at",
             "follow_up_count",
+            "open_opportunities",
+            "pool_id",
+            "entered_pool_at",
             "owned_since",
+            "quiet_since",
+            "stuck_since",
+            "dealless_since",
+            "protected_until",
+            "shared_until",
+            "transfer_pending",
         }
     )
 
@@ -51,7 +60,7 @@ class CustomerService(Service[Customer]):
         """
         A new customer, numbered by policy, with its contacts, the first of them primary.
 
-        Without ``owner_id`` nobody owns it yet.
+        Without ``owner_id`` nobody owns it yet: it is in the pool that it belongs to, if the policy has one for it.
 
         Raises:
             InvalidValue: A value that its field can't take, or a reference to nothing.
@@ -59,9 +68,8 @@ class CustomerService(Service[Customer]):
         """
         unit = self.unit
         self._references(fields)
-        owned_since = unit.now() if fields.get("owner_id") else None
         id, number = self.given_id(fields), self.given_number(fields)
-        customer = self.build(fields, id=id, number=number, owned_since=owned_since)
+        customer = Ownership(unit).begun(self.build(fields, id=id, number=number))
         added = self.records.add(customer, _created)
         if contacts:
             service = ContactService(unit)
@@ -79,19 +87,13 @@ class CustomerService(Service[Customer]):
         return self.records.add_many(self._drafts(drafts), events=_tell_created)
 
     def _drafts(self, drafts: Iterable[Customer]) -> Iterator[Customer]:
-        unit, evolve = self.unit, self.schema.evolve
+        evolve, begun = self.schema.evolve, Ownership(self.unit).begun
         batch: list[Customer] = []
 
         def numbered() -> Iterator[Customer]:
             numbers = iter(self.numbered(sum(not one.number for one in batch)))
             for one in batch:
-                yield evolve(
-                    one,
-                    {
-                        "number": one.number or next(numbers),
-                        "owned_since": one.owned_since or (unit.now() if one.owner_id else None),
-                    },
-                )
+                yield begun(one if one.number else evolve(one, {"number": next(numbers)}))
 
         for draft in drafts:
             batch.append(draft)
@@ -107,13 +109,19 @@ class CustomerService(Service[Customer]):
         *customer* with *changes*, each logged with its old and new value.
 
         Given the record that was read, it is refused with StaleWrite if somebody saved it since.
+        Another ``owner_id`` is an assignment, and a line in the ownership ledger.
+
+        Raises:
+            StateRefused: It is in a pool, whose rules say who gets it: claim or assign it there.
+            InvalidValue: No owner, where there are pools: `pools.release` says why.
         """
         before = self.read(customer)
         self._references(changes)
         after = self.evolve(before, changes)
-        if after.owner_id != before.owner_id:
-            after = self.schema.evolve(after, {"owned_since": self.unit.now() if after.owner_id else None})
-        return self.records.save(before, after, edited=CustomerEdited)
+        if after.owner_id == before.owner_id:
+            return self.records.save(before, after, edited=CustomerEdited)
+        after, events, lines = Ownership(self.unit).edited(before, after)
+        return self.records.save(before, after, *events, edited=CustomerEdited, lines=lines)
 
     def tag(self, customer: Customer | Id, *tags: str) -> Customer:
         """*customer* with *tags* added, each once, in the order they came."""
@@ -151,6 +159,16 @@ class CustomerService(Service[Customer]):
             before, collaborators=tuple(one for one in before.collaborators if one.member_id != member_id)
         )
 
+    def evolve(self, record: Customer, changes: Mapping[str, Any]) -> Customer:
+        """*record* with cleaned *changes*, and what follows from them."""
+        after = super().evolve(record, changes)
+        return _shared(after) if "collaborators" in changes else after
+
+    def build(self, fields: Mapping[str, Any], **more: Any) -> Customer:
+        """A new customer of *fields* and *more*, and what follows from them."""
+        customer = super().build(fields, **more)
+        return _shared(customer) if customer.collaborators else customer
+
     @whole
     def remove(self, customer: Customer | Id) -> None:
         """
@@ -174,7 +192,26 @@ class CustomerService(Service[Customer]):
         """The people one reaches at *customer*, by name."""
         return ContactService(self.unit).of(customer.id if isinstance(customer, Customer) else customer)
 
-    def recount(self, customer_id: Id, *, first_deal_at: datetime | None, products: Iterable[Id]) -> Customer:
+    def recount_deals(self, customer_id: Id) -> Customer:
+        """The customer after one of its opportunities came, moved or went: how many are open, and what they were up to."""
+        customers = self.unit.unscoped(Customer)
+        before = customers.get(customer_id)
+        table = Tally(
+            by=[F.status],
+            measures=[count(), highest(F.advanced_at), highest(F.closed_at)],
+            where=F.customer_id == customer_id,
+        )
+        rows = {status: rest for status, *rest in self.unit.unscoped(Opportunity).tally(table)}
+        open_ones, advanced_at, _ = rows.get("open", (0, None, None))
+        ends = [end for status, (_, _, end) in rows.items() if status != "open" and end is not None]
+        after = before.with_opportunities(
+            open_ones=open_ones, advanced_at=advanced_at, ended_at=max(ends, default=None)
+        )
+        return customers.save(before, after, edited=CustomerEdited)
+
+    def recount_won(
+        self, customer_id: Id, *, first_deal_at: datetime | None, products: Iterable[Id]
+    ) -> Customer:
         """
         The customer after a deal was won or reopened: the won amount, counted anew from all of its won deals.
 
@@ -184,8 +221,9 @@ class CustomerService(Service[Customer]):
         customers = self.unit.unscoped(Customer)
         before = customers.get(customer_id)
         won = (F.customer_id == customer_id) & (F.status == "won")
-        table = Tally(by=[F.amount.currency], measures=[total(F.amount)], where=won)
-        totals = dict(self.unit.unscoped(Opportunity).tally(table))
+        table = Tally(by=[F.amount.currency], measures=[total(F.amount), highest(F.closed_at)], where=won)
+        rows = self.unit.unscoped(Opportunity).tally(table)
+        totals = {currency: amount for currency, amount, _ in rows}
         amounts = [amount for amount in totals.values() if amount is not None]
         # Deals in several currencies don't add up: only the policy's own currency is then counted.
         amount = amounts[0] if len(amounts) == 1 else totals.get(self.unit.policy.currency)
@@ -195,6 +233,9 @@ class CustomerService(Service[Customer]):
             {
                 "won_amount": amount,
                 "first_deal_at": first,
+                "last_deal_at": max(
+                    (last for *_, last in rows if last is not None), default=before.last_deal_at
+                ),
                 "products_bought": tuple(dict.fromkeys((*before.products_bought, *products))),
                 "lifecycle": "active" if totals or first_deal_at else before.lifecycle,
             },
@@ -203,6 +244,13 @@ class CustomerService(Service[Customer]):
 
     def _references(self, fields: CustomerFields) -> None:
         self.must_exist(Customer, [fields.get("parent_id")], "parent_id")
+
+
+def _shared(customer: Customer) -> Customer:
+    """What is no collaborator is refused when it is stored, and said so."""
+    people = customer.collaborators
+    sound = type(people) is tuple and all(type(one) is Collaborator for one in people)
+    return customer.shared() if sound else customer
 
 
 def _created(customer: Customer) -> CustomerCreated:

@@ -197,7 +197,8 @@ class FollowUpService(Service[FollowUp]):
             # Whoever has done it has done it, however little of the customer or the deal is for them to see.
             customers = self.unit.unscoped(Customer)
             customer = customers.get(after.customer_id)
-            customers.save(customer, customer.followed_up(at=at), edited=CustomerEdited)
+            followed = customer.followed_up(at=at, effective=after.effective is not False)
+            customers.save(customer, followed, edited=CustomerEdited)
         if after.opportunity_id is not None:
             deals = self.unit.unscoped(Opportunity)
             deal = deals.get(after.opportunity_id)

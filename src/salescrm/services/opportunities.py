@@ -60,6 +60,7 @@ class OpportunityService(Service[Opportunity]):
             "opened_at",
             "closed_at",
             "stage_entered_at",
+            "advanced_at",
             "last_follow_up_at",
             "follow_up_count",
         }
@@ -115,6 +116,8 @@ class OpportunityService(Service[Opportunity]):
         )  # fmt: skip
         added = self.records.add(entered.opportunity, _opened)
         self._remember(entered)
+        if added.customer_id is not None:
+            CustomerService(unit).recount_deals(added.customer_id)
         for line in lines:
             for name in line:
                 if name not in LineFields.__annotations__:
@@ -131,11 +134,17 @@ class OpportunityService(Service[Opportunity]):
             )
         return self.get(added.id) if lines else added
 
+    @whole
     def edit(self, opportunity: Opportunity | Id, **changes: Unpack[OpportunityFields]) -> Opportunity:
         """*opportunity* with *changes*; its stage changes by `move` only."""
         before = self.read(opportunity)
         self._references(changes)
-        return self.records.save(before, self.evolve(before, changes), edited=OpportunityEdited)
+        after = self.records.save(before, self.evolve(before, changes), edited=OpportunityEdited)
+        if after.customer_id != before.customer_id:
+            for customer_id in (before.customer_id, after.customer_id):
+                if customer_id is not None:
+                    CustomerService(self.unit).recount_deals(customer_id)
+        return after
 
     @whole
     def move(
@@ -292,16 +301,17 @@ class OpportunityService(Service[Opportunity]):
         unit.unscoped(StageChange).add(attrs.evolve(moved.change, id=unit.new_id()))
 
     def _tell_customer(self, moved: Move) -> None:
-        """A deal won, or no longer won, changes what the customer has bought."""
+        """A deal that moves is progress with its customer; won, or no longer won, it changes what they have bought."""
         deal, event = moved.opportunity, moved.event
         if deal.customer_id is None or not isinstance(event, OpportunityMoved):
             return
+        CustomerService(self.unit).recount_deals(deal.customer_id)
         was_won = self._pipeline(deal.pipeline).stage(event.from_stage).kind == "won"
         if (deal.status == "won") == was_won:
             return
         won = deal.status == "won"
         lines = self.unit.unscoped(OpportunityLine).stream(F.opportunity_id == deal.id)
-        CustomerService(self.unit).recount(
+        CustomerService(self.unit).recount_won(
             deal.customer_id,
             first_deal_at=deal.closed_at if won else None,
             products=[line.product_id for line in lines] if won else [],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
-from salescrm.entities.opportunities import Opportunity, StageChange
+from salescrm.entities.opportunities import MoveKind, Opportunity, StageChange
 from salescrm.errors import InvalidValue, MoveRefused, Unmet
 from salescrm.events import (
     OpportunityLost,
@@ -26,6 +26,8 @@ __all__ = ["Meets", "Move", "enter", "evidence_of", "move"]
 #: Whether a question holds for this opportunity, which is not stored like this yet.
 Meets: TypeAlias = Callable[[Opportunity, Where], bool]
 MovedT = TypeVar("MovedT", bound=OpportunityMoved)
+#: The moves that count as progress.
+_ADVANCES: Final = frozenset({"advanced", "skipped", "reopened"})
 
 
 @attrs.frozen(kw_only=True)
@@ -74,6 +76,7 @@ def enter(
         opened_at=at,
         closed_at=None,
         stage_entered_at=at,
+        advanced_at=at,
     )
     change = StageChange(
         opportunity_id=opened.id,
@@ -132,8 +135,8 @@ def move(
         unmet += _requirements(asked, target, note, reason, facts, roles, meets)
     if unmet:
         raise MoveRefused(opportunity.id, to, tuple(unmet), target.label)
-    moved = _moved(asked, pipeline, target, at, _given(reason))
     kind = kind_of(pipeline, stage, target)
+    moved = _moved(asked, pipeline, target, kind, at, _given(reason))
     change = StageChange(
         opportunity_id=moved.id,
         pipeline=pipeline.key,
@@ -220,7 +223,7 @@ def _given(text: str | None) -> str | None:
 
 
 def _moved(
-    opportunity: Opportunity, pipeline: Pipeline, to: Stage, at: Moment, reason: str | None
+    opportunity: Opportunity, pipeline: Pipeline, to: Stage, kind: MoveKind, at: Moment, reason: str | None
 ) -> Opportunity:
     """*opportunity* in the stage *to*, with all that follows from it."""
     further = pipeline.position(to.key) > pipeline.position(opportunity.furthest_stage)
@@ -237,6 +240,7 @@ def _moved(
         lost_reason=reason,
         closed_at=None if to.kind == "open" else ended,
         stage_entered_at=at,
+        advanced_at=at if kind in _ADVANCES else opportunity.advanced_at,
     )
 
 

@@ -44,7 +44,7 @@ STAMPS: Final = (
 
 
 def upgrade(tables: Tables) -> None:
-    """Makes all thirteen."""
+    """Makes them all."""
     tables.create(
         "teams",
         "Team",
@@ -102,6 +102,7 @@ def upgrade(tables: Tables) -> None:
         moment("first_contact_at", null=True),
         reference("first_contact_by", null=True),
         moment("first_deal_at", null=True),
+        moment("last_deal_at", null=True),
         *money("won_amount"),
         texts("products_bought"),
         texts("interests"),
@@ -112,18 +113,33 @@ def upgrade(tables: Tables) -> None:
         day("purchase_deadline", null=True),
         nested("key_dates"),
         text("notes", 20_000, null=True),
-        text("pool_id", 64, null=True),
-        moment("owned_since", null=True),
-        moment("protected_until", null=True),
         moment("last_follow_up_at", null=True),
         whole("follow_up_count"),
+        whole("open_opportunities"),
+        day("contract_ends_on", null=True),
+        flag("has_receivables"),
+        text("pool_id", 64, null=True),
+        moment("entered_pool_at", null=True),
+        moment("owned_since", null=True),
+        moment("quiet_since", null=True),
+        moment("stuck_since", null=True),
+        moment("dealless_since", null=True),
+        moment("protected_until", null=True),
+        moment("shared_until", null=True),
+        flag("transfer_pending"),
         day("birth_date", null=True),
         text("occupation", 255, null=True),
         text("residence", 20_000, null=True),
         text("emergency_contact", 255, null=True),
         extra(),
         folded("search_text"),
-        indexes=[unique("number"), index("owner_id", "updated_at"), index("updated_at")],
+        indexes=[
+            unique("number"),
+            index("owner_id", "updated_at"),
+            index("updated_at"),
+            index("pool_id", "entered_pool_at"),
+            index("quiet_since"),
+        ],
     )
     tables.create(
         "contacts",
@@ -187,6 +203,7 @@ def upgrade(tables: Tables) -> None:
         moment("opened_at"),
         moment("closed_at", null=True),
         moment("stage_entered_at"),
+        moment("advanced_at", null=True),
         moment("last_follow_up_at", null=True),
         whole("follow_up_count"),
         texts("tags"),
@@ -264,6 +281,45 @@ def upgrade(tables: Tables) -> None:
             index("customer_id", "planned_at"),
             index("opportunity_id", "planned_at"),
         ],
+    )
+    tables.create(
+        "ownership",
+        "OwnershipEntry",
+        *STAMPS,
+        reference("customer_id"),
+        choice("kind", "claimed", "assigned", "transferred", "released", "recycled"),
+        moment("at"),
+        reference("from_id", null=True),
+        reference("to_id", null=True),
+        text("pool", 64, null=True),
+        text("reason", 20_000, null=True),
+        text("rule", 64, null=True),
+        texts("rules"),
+        whole("policy_version"),
+        indexes=[index("customer_id", "at"), index("to_id", "at")],
+    )
+    tables.create(
+        "notices",
+        "Notice",
+        *STAMPS,
+        reference("member_id"),
+        text("kind", 64),
+        text("entity", 64),
+        text("record_id", 64),
+        nested("data"),
+        moment("seen_at", null=True),
+        indexes=[index("member_id", "seen_at", "created_at")],
+    )
+    tables.create(
+        "turns",
+        "Turn",
+        *STAMPS,
+    )
+    tables.create(
+        "pool_runs",
+        "PoolRun",
+        *STAMPS,
+        day("through"),
     )
     tables.create(
         "change_log",

@@ -1,0 +1,221 @@
+"""
+Who owns a customer: the one way in which owners change, each time with its line in the ledger and its event.
+
+Whoever calls it has decided that it may be; here is what then happens, in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from salescrm.entities import Customer, Opportunity, OwnershipEntry, Record
+from salescrm.entities.customers import left_to, taken_by
+from salescrm.entities.pools import OwnershipKind
+from salescrm.errors import InvalidValue, StaleWrite, StateRefused
+from salescrm.events import (
+    CustomerAssigned,
+    CustomerClaimed,
+    CustomerReleased,
+    CustomerTransferred,
+    Event,
+    OpportunityEdited,
+)
+from salescrm.policy import Pool
+from salescrm.query import F, Where
+from salescrm.unit import UnitOfWork
+from salescrm.values import Id
+from salescrm.whole import whole
+
+__all__ = ["Ownership"]
+
+#: How many customers one statement changes.
+_AT_ONCE = 500
+
+
+class Ownership:
+    """Takes customers from one owner, or pool, to another."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit = unit
+        self._customers = unit.unscoped(Customer)
+
+    def pool_of(self, customer: Customer) -> Pool | None:
+        """The pool that *customer* belongs to: the first, by rank, whose question holds for it."""
+        return next((pool for pool in self.pools_of(customer)), None)
+
+    def pools_of(self, customer: Customer) -> Iterator[Pool]:
+        """The open pools whose questions hold for *customer*, by rank."""
+        return (pool for pool in self.unit.policy.ranked_pools if self.unit.holds(customer, pool.where))
+
+    def begun(self, customer: Customer) -> Customer:
+        """A new *customer*, with what follows from whether somebody owns it."""
+        evolve, now = self._customers.schema.evolve, self.unit.now()
+        made: Customer
+        if customer.owner_id is not None:
+            made = evolve(customer, taken_by(customer.owner_id, at=customer.owned_since or now))
+        elif self.unit.policy.pools:
+            pool = self.pool_of(customer)
+            made = evolve(customer, left_to(pool.key if pool else None, at=now))
+        else:
+            return customer
+        return made
+
+    def edited(
+        self, before: Customer, after: Customer
+    ) -> tuple[Customer, tuple[Event, ...], tuple[Record, ...]]:
+        """*after*, an edit of *before* with another owner, with what follows from that, and what is told of it."""
+        unit, schema = self.unit, self._customers.schema
+        if before.pool_id is not None and before.owner_id is None:
+            raise StateRefused(
+                "Customer", before.number, f"in the pool {before.pool_id}", "be edited to have an owner"
+            )
+        if after.owner_id is None:
+            if unit.policy.pools:
+                raise InvalidValue(
+                    "Customer", "owner_id", None, "a member; pools.release takes a customer from its owner"
+                )
+            fields = left_to(None, at=unit.now())
+        else:
+            fields = taken_by(after.owner_id, at=unit.now(), dealing=after.open_opportunities > 0)
+        owned: Customer = schema.evolve(after, fields)
+        entry = OwnershipEntry(
+            customer_id=before.id,
+            kind="released" if after.owner_id is None else "assigned",
+            at=unit.now(),
+            from_id=before.owner_id,
+            to_id=after.owner_id,
+            policy_version=unit.policy.version,
+        )
+        if after.owner_id is None:
+            return owned, (), (entry,)
+        told = CustomerAssigned(
+            record_id=before.id, owner_id=after.owner_id, previous_owner_id=before.owner_id
+        )
+        return owned, (told,), (entry,)
+
+    @whole
+    def give(
+        self,
+        customers: Sequence[Customer],
+        to: Id,
+        *,
+        kind: OwnershipKind,
+        reason: str | None = None,
+    ) -> list[Customer]:
+        """
+        *customers*, as they were read, in the hands of *to*; those that somebody else was faster with are missing.
+
+        Open opportunities of theirs that nobody owns come along.
+
+        Raises:
+            StaleWrite: One of them has changed since it was read, but not its owner.
+        """
+        given: list[Customer] = []
+        for dealing in (False, True):
+            part = [one for one in customers if (one.open_opportunities > 0) == dealing]
+            values = taken_by(to, at=self.unit.now(), dealing=dealing)
+            for start in range(0, len(part), _AT_ONCE):
+                given += self._change(part[start : start + _AT_ONCE], values, self._told(kind, to, reason))
+            if dealing and part:
+                self._take_deals([one.id for one in part], to)
+        order = {one.id: place for place, one in enumerate(customers)}
+        return sorted(given, key=lambda one: order[one.id])
+
+    @whole
+    def release(self, customer: Customer, pool: Pool, *, reason: str) -> Customer | None:
+        """*customer*, as it was read, in nobody's hands and in *pool*; None if somebody else was faster."""
+        values = left_to(pool.key, at=self.unit.now())
+        released = self._change([customer], values, self._left(pool, reason))
+        if released and pool.opportunities == "follow":
+            self._leave_deals(F.customer_id == customer.id)
+        return released[0] if released else None
+
+    def _change(
+        self,
+        customers: Sequence[Customer],
+        values: dict[str, object],
+        follow: Callable[[Customer, Customer], Iterable[Event | Record]],
+    ) -> list[Customer]:
+        read = {one.id: one for one in customers}
+        first = customers[0] if customers else None
+        if first is None:
+            return []
+        owners = {one.owner_id for one in customers}
+        # Compare and set: the owner is still who it was, and nothing else has happened either.
+        still = F.id.one_of(read)
+        if len(owners) == 1:
+            still &= F.owner_id == first.owner_id
+        changed = self._customers.change(still, values, limit=len(read), follow=follow, skip_locked=False)
+        for one in changed:
+            if one.version != read[one.id].version + 1:
+                self.unit.fail()
+                raise StaleWrite("Customer", one.id, read[one.id].version)
+        return changed
+
+    def _told(
+        self, kind: OwnershipKind, to: Id, reason: str | None
+    ) -> Callable[[Customer, Customer], Iterable[Event | Record]]:
+        event: type[CustomerClaimed | CustomerAssigned | CustomerTransferred]
+        match kind:
+            case "claimed":
+                event = CustomerClaimed
+            case "transferred":
+                event = CustomerTransferred
+            case _:
+                event = CustomerAssigned
+
+        def follow(before: Customer, after: Customer) -> tuple[Event | Record, ...]:
+            entry = OwnershipEntry(
+                customer_id=before.id,
+                kind=kind,
+                at=self.unit.now(),
+                from_id=before.owner_id,
+                to_id=to,
+                pool=before.pool_id,
+                reason=reason,
+                policy_version=self.unit.policy.version,
+            )
+            told = event(
+                record_id=before.id, owner_id=to, previous_owner_id=before.owner_id, pool=before.pool_id
+            )
+            return entry, told
+
+        return follow
+
+    def _left(self, pool: Pool, reason: str) -> Callable[[Customer, Customer], Iterable[Event | Record]]:
+        def follow(before: Customer, after: Customer) -> tuple[Event | Record, ...]:
+            entry = OwnershipEntry(
+                customer_id=before.id,
+                kind="released",
+                at=self.unit.now(),
+                from_id=before.owner_id,
+                pool=pool.key,
+                reason=reason,
+                policy_version=self.unit.policy.version,
+            )
+            told = CustomerReleased(
+                record_id=before.id, previous_owner_id=before.owner_id, pool=pool.key, reason=reason
+            )
+            return entry, told
+
+        return follow
+
+    def _take_deals(self, customer_ids: Sequence[Id], to: Id) -> None:
+        """Open opportunities that were left with their customers get its new owner."""
+        for start in range(0, len(customer_ids), _AT_ONCE):
+            part = customer_ids[start : start + _AT_ONCE]
+            left = F.customer_id.one_of(part) & F.owner_id.is_null()
+            self._change_deals(left, to)
+
+    def _leave_deals(self, where: Where) -> None:
+        self._change_deals(where & F.owner_id.is_set(), None)
+
+    def _change_deals(self, where: Where, owner_id: Id | None) -> None:
+        deals = self.unit.unscoped(Opportunity)
+        still = where & (F.status == "open")
+        while deals.change(still, {"owner_id": owner_id}, limit=_AT_ONCE, follow=_edited, skip_locked=False):
+            pass
+
+
+def _edited(before: Opportunity, after: Opportunity) -> tuple[Event, ...]:
+    return (OpportunityEdited(record_id=after.id, fields=("owner_id",)),)
