@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import attrs
 
+from salescrm import meaning
 from salescrm.backends.memory import MemoryBackend, MemoryStore
 from salescrm.errors import Duplicate
-from salescrm.plans import Asked, AskedTally, Ref
+from salescrm.plans import Asked, AskedTally, Const, Ref
 from salescrm.schema import Schema
 from salescrm.storage import Delete, Insert, Replace, Write
 from salescrm.testing import contract
@@ -153,6 +154,30 @@ class ChangesAll(MemoryStore):
         return super().change(Asked(attrs.evolve(asked.plan, limit_slot=None), asked.values), values)
 
 
+class SweepsWithoutALimit(MemoryStore):
+    def sweep(self, asked: Asked, values: Mapping[str, Any], rows: Any, *, skip_locked: bool = True) -> int:
+        return super().sweep(Asked(attrs.evolve(asked.plan, limit_slot=None), asked.values), values, rows)
+
+
+class TellsOfWhatIsNow(MemoryStore):
+    def sweep(self, asked: Asked, values: Mapping[str, Any], rows: Any, *, skip_locked: bool = True) -> int:
+        before = self.change(asked, values)
+        now = [self.get(asked.plan.schema, one.id) for one in before]
+        self.write(*meaning.swept_rows(asked, values, rows, now, self.get))
+        return len(before)
+
+
+class SweepsWithoutFlags(MemoryStore):
+    def sweep(self, asked: Asked, values: Mapping[str, Any], rows: Any, *, skip_locked: bool = True) -> int:
+        flags = tuple(Const(True) for _ in asked.plan.flags)
+        return super().sweep(Asked(attrs.evolve(asked.plan, flags=flags), asked.values), values, rows)
+
+
+class ForgetsTheSecondRow(MemoryStore):
+    def sweep(self, asked: Asked, values: Mapping[str, Any], rows: Any, *, skip_locked: bool = True) -> int:
+        return super().sweep(asked, values, rows[:1])
+
+
 class LooksBeforeItLocks(MemoryStore):
     def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
         found = self.find(asked)
@@ -243,6 +268,12 @@ BROKEN: Final[Mapping[str, tuple[type[MemoryStore], type[Contract]]]] = {
             ForgetsEffects,
         ),
         contract.Changing: (ChangesWithoutAVersion, ReturnsWhatItMade, ChangesAll),
+        contract.Sweeping: (
+            SweepsWithoutALimit,
+            TellsOfWhatIsNow,
+            SweepsWithoutFlags,
+            ForgetsTheSecondRow,
+        ),
         contract.Racing: (LooksBeforeItLocks,),
         contract.RoundTrips: (CutsMomentsToSeconds, EmptiesLists),
     }.items()

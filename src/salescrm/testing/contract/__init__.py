@@ -23,6 +23,7 @@ from salescrm.testing.contract.questions import Questions
 from salescrm.testing.contract.racing import Racing
 from salescrm.testing.contract.reading import Reading
 from salescrm.testing.contract.roundtrips import RoundTrips
+from salescrm.testing.contract.sweeping import Sweeping
 from salescrm.testing.contract.tallies import Tallies
 from salescrm.testing.contract.tenants import Tenants
 from salescrm.testing.contract.texts import Texts
@@ -41,6 +42,7 @@ __all__ = [
     "RoundTrips",
     "Run",
     "StoreContract",
+    "Sweeping",
     "Tallies",
     "Tenants",
     "Texts",
@@ -57,6 +59,7 @@ class StoreContract(
     Hostile,
     RoundTrips,
     Transactions,
+    Sweeping,
     Changing,
     Writing,
     Tallies,
