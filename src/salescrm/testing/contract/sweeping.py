@@ -167,8 +167,9 @@ class Sweeping(Contract):
         assert 48 == sum(door.at_once([job] * 8))
         found = door.open()
         assert {2} == {one.version for one in found.find(Customer)}
-        for kind in (ChangeEntry, Notice):
-            assert sorted(one.id for one in mine) == sorted(one.record_id for one in found.find(kind))
+        ids = sorted(one.id for one in mine)
+        assert ids == sorted(one.record_id for one in found.find(ChangeEntry))
+        assert ids == sorted(one.record_id for one in found.find(Notice))
 
 
 def customers(make: Maker) -> list[Customer]:
