@@ -6,10 +6,23 @@ import copy
 import pickle
 from typing import Any
 
+import attrs
 import pytest
 
 from salescrm import errors
 from salescrm.errors import CrmError, InvalidValue, NotFound, StaleWrite, Transient, Unmet
+from salescrm.labels import Language
+
+
+@attrs.frozen
+class Told:
+    """A decision, as far as an error needs one."""
+
+    verdict: str
+
+    def explain(self, lang: Language) -> str:
+        return f"{self.verdict} in {lang}"
+
 
 ERRORS: tuple[CrmError, ...] = (
     InvalidValue("Customer", "name", "x", "text"),
@@ -24,6 +37,8 @@ ERRORS: tuple[CrmError, ...] = (
     errors.Forbidden("li", "save", "Customer", "x"),
     errors.MoveRefused("x", "won", (Unmet("code", "name", "{subject} is missing"),)),
     errors.StateRefused("FollowUp", "F1", "done", "be done"),
+    errors.ClaimRefused("ann", (Told("cap"),)),
+    errors.ProtectionRefused("ann", 3),
     errors.HookRefused("adding_record", "Guard", "listed"),
     errors.WorkEnded("it was committed"),
     errors.EngineError("DataError"),

@@ -35,7 +35,11 @@ class TestMoves:
         done = go(deal(amount=Money.of(5, "CNY")), "b", STRICT, note="sent")
 
         assert done.opportunity == deal(
-            amount=Money.of(5, "CNY"), stage="b", furthest_stage="b", stage_entered_at=NOON + DAY, advanced_at=NOON + DAY
+            amount=Money.of(5, "CNY"),
+            stage="b",
+            furthest_stage="b",
+            stage_entered_at=NOON + DAY,
+            advanced_at=NOON + DAY,
         )
         assert done.change == StageChange(
             opportunity_id=Id("o1"),

@@ -1,35 +1,4 @@
-"""
-Every error that salescrm raises, and nothing else.
-
-::
-
-    CrmError
-     ├─ Invalid (ValueError)         what was asked or given is wrong; nothing was written
-     │   ├─ InvalidValue             one value of one field
-     │   ├─ UnknownField             no such field; the nearest names are offered
-     │   ├─ InvalidQuestion          a question that no engine may see
-     │   ├─ InvalidCursor            a page cursor that is not ours, or not of this question
-     │   ├─ InvalidDefinition        a pipeline, policy or import plan that contradicts itself
-     │   └─ TenantRequired           a multi-tenant Crm was not told whose records
-     ├─ NotFound (LookupError)       no such record, or none that this member may see
-     ├─ Conflict                     somebody else was there first
-     │   ├─ StaleWrite               the record has moved on since it was read
-     │   └─ Duplicate                a value that must be unique is taken
-     ├─ Refused                      the rules say no
-     │   ├─ Forbidden                this member may not
-     │   ├─ MoveRefused              the stage machine names every unmet requirement
-     │   ├─ StateRefused             not in this state
-     │   └─ HookRefused              a plugin of the host said no
-     ├─ WorkEnded                    the unit of work is over, by commit, rollback or a failed write
-     └─ StoreError                   the engine or the way to it
-         ├─ EngineError              the engine refused, for a reason of its own
-         ├─ Transient                try the whole function again
-         ├─ Misconfigured            a missing package, URL part or capability
-         └─ SchemaOutdated           the tables are older than this version; migrate
-
-An error is its facts: attributes to branch on, and a sentence made of them.
-``str(error)`` is English; ``salescrm.locale.message(error, "zh")`` says the same in Chinese.
-"""
+"""The root of all errors, what was wrong, who was first, and what is the matter with the engine; what rules refuse is in `refusals`."""
 
 from __future__ import annotations
 
@@ -45,27 +14,44 @@ __all__ = [
     "CrmError",
     "Duplicate",
     "EngineError",
-    "Forbidden",
-    "HookRefused",
     "Invalid",
     "InvalidCursor",
     "InvalidDefinition",
     "InvalidQuestion",
     "InvalidValue",
     "Misconfigured",
-    "MoveRefused",
     "NotFound",
-    "Refused",
     "SchemaOutdated",
     "StaleWrite",
-    "StateRefused",
     "StoreError",
     "TenantRequired",
     "Transient",
     "UnknownField",
     "Unmet",
     "WorkEnded",
+    "ascii_safe",
+    "fact",
 ]
+
+
+@attrs.frozen
+class Unmet:
+    """One requirement that is not met: a stable *code*, and the *subject* it is about (a field, a stage, a role)."""
+
+    code: str
+    subject: str
+    #: The sentence, with ``{subject}``; also its key in ``locale/``.
+    template: str
+    #: What people call the subject, where the host has named it.
+    name: Label | None = None
+
+    @property
+    def reason(self) -> str:
+        """The sentence in English."""
+        return self.template.format(subject=self.name.en if self.name else self.subject)
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 def fact(value: Any) -> str:
@@ -217,93 +203,6 @@ class Duplicate(Conflict):
 
     def fact(self, name: str) -> str:
         return ", ".join(self.key) if name == "key" else super().fact(name)
-
-
-class Refused(CrmError):
-    """The rules say no; *code* is stable, for a host to branch on."""
-
-    code: ClassVar[str]
-
-
-@attrs.frozen
-class Forbidden(Refused):
-    """This member may not do this to that record."""
-
-    member: str
-    action: str
-    entity: str
-    id: str | None = None
-
-    code: ClassVar[str] = "forbidden"
-    template = "{member} may not {action} {entity} {id}"
-
-
-@attrs.frozen
-class Unmet:
-    """One requirement that is not met: a stable *code*, and the *subject* it is about (a field, a stage, a role)."""
-
-    code: str
-    subject: str
-    #: The sentence, with ``{subject}``; also its key in ``locale/``.
-    template: str
-    #: What people call the subject, where the host has named it.
-    name: Label | None = None
-
-    @property
-    def reason(self) -> str:
-        """The sentence in English."""
-        return self.template.format(subject=self.name.en if self.name else self.subject)
-
-    def __str__(self) -> str:
-        return self.reason
-
-
-@attrs.frozen
-class MoveRefused(Refused):
-    """The opportunity stays where it is; *unmet* names everything that is missing, at once."""
-
-    id: str
-    to: str
-    unmet: tuple[Unmet, ...]
-    #: What people call the stage.
-    name: Label | None = None
-
-    code: ClassVar[str] = "move-refused"
-    template = "Opportunity {id} can't move to {to}: {unmet}"
-
-    def fact(self, name: str) -> str:
-        match name:
-            case "unmet":
-                return "; ".join(map(str, self.unmet))
-            case "to" if self.name:
-                return self.name.en
-            case _:
-                return super().fact(name)
-
-
-@attrs.frozen
-class StateRefused(Refused):
-    """The record is not in a state in which this can be done."""
-
-    entity: str
-    id: str
-    state: str
-    action: str
-
-    code: ClassVar[str] = "wrong-state"
-    template = "{entity} {id} is {state}; it can't {action}"
-
-
-@attrs.frozen
-class HookRefused(Refused):
-    """A plugin of the host said no; everything of this Work is rolled back."""
-
-    hook: str
-    plugin: str
-    reason: str
-
-    code: ClassVar[str] = "hook-refused"
-    template = "{plugin} refused in {hook}: {reason}"
 
 
 @attrs.frozen

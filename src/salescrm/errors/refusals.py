@@ -1,0 +1,130 @@
+"""What the rules refuse, each with the facts of why."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+import attrs
+
+from salescrm.errors.base import CrmError, Unmet
+from salescrm.labels import Label, Language
+
+__all__ = [
+    "ClaimRefused",
+    "Explained",
+    "Forbidden",
+    "HookRefused",
+    "MoveRefused",
+    "ProtectionRefused",
+    "Refused",
+    "StateRefused",
+]
+
+
+class Refused(CrmError):
+    """The rules say no; *code* is stable, for a host to branch on."""
+
+    code: ClassVar[str]
+
+
+@attrs.frozen
+class Forbidden(Refused):
+    """This member may not do this to that record."""
+
+    member: str
+    action: str
+    entity: str
+    id: str | None = None
+
+    code: ClassVar[str] = "forbidden"
+    template = "{member} may not {action} {entity} {id}"
+
+
+@attrs.frozen
+class MoveRefused(Refused):
+    """The opportunity stays where it is; *unmet* names everything that is missing, at once."""
+
+    id: str
+    to: str
+    unmet: tuple[Unmet, ...]
+    #: What people call the stage.
+    name: Label | None = None
+
+    code: ClassVar[str] = "move-refused"
+    template = "Opportunity {id} can't move to {to}: {unmet}"
+
+    def fact(self, name: str) -> str:
+        match name:
+            case "unmet":
+                return "; ".join(map(str, self.unmet))
+            case "to" if self.name:
+                return self.name.en
+            case _:
+                return super().fact(name)
+
+
+@attrs.frozen
+class StateRefused(Refused):
+    """The record is not in a state in which this can be done."""
+
+    entity: str
+    id: str
+    state: str
+    action: str
+
+    code: ClassVar[str] = "wrong-state"
+    template = "{entity} {id} is {state}; it can't {action}"
+
+
+class Explained(Protocol):
+    """A decision that can be told; see `salescrm.rules.decisions`."""
+
+    @property
+    def verdict(self) -> str:
+        """A stable word."""
+
+    def explain(self, lang: Language) -> str:
+        """A sentence."""
+
+
+@attrs.frozen
+class ClaimRefused(Refused):
+    """The pool does not give these customers to this member; *decisions* say why, customer by customer."""
+
+    member: str
+    decisions: tuple[Explained, ...]
+
+    template = "{member} can't have this: {decisions}"
+
+    @property
+    def code(self) -> str:  # type: ignore[override]  # each refusal has its own
+        """Why the first of them is refused: ``already-owned``, ``not-a-member``, ``cap``, …"""
+        return self.decisions[0].verdict
+
+    def fact(self, name: str) -> str:
+        if name == "decisions":
+            return "; ".join(one.explain("en") for one in self.decisions[:20])
+        return super().fact(name)
+
+
+@attrs.frozen
+class ProtectionRefused(Refused):
+    """This member protects as many customers as they may."""
+
+    member: str
+    cap: int
+
+    code: ClassVar[str] = "protection-cap"
+    template = "{member} protects {cap} customers already, which is the most"
+
+
+@attrs.frozen
+class HookRefused(Refused):
+    """A plugin of the host said no; everything of this Work is rolled back."""
+
+    hook: str
+    plugin: str
+    reason: str
+
+    code: ClassVar[str] = "hook-refused"
+    template = "{plugin} refused in {hook}: {reason}"
