@@ -63,6 +63,8 @@ def _fact(error: CrmError, name: str, lang: Language, words: Catalog) -> str:
             return words.name(f"{entity}.status.{value}") or words.sentence(value)
         case "problems":
             return "；".join(words.sentence(problem) for problem in value)
+        case "decisions":
+            return "；".join(one.explain(lang) for one in value[:20])
         case "unmet":
             return "；".join(_unmet(one, lang, words) for one in value)
         case "to" if isinstance(error, MoveRefused) and error.name:

@@ -23,6 +23,7 @@ from salescrm import jsonable
 from salescrm.errors import Invalid, InvalidDefinition, Misconfigured
 from salescrm.policy.parts import ExtraField
 from salescrm.policy.policy import Policy
+from salescrm.policy.pools import ClaimLimits, Never, Pool, Protection, RecycleRule
 from salescrm.policy.vocabulary import Choice
 from salescrm.query import Where
 from salescrm.query import dump as dump_where
@@ -37,7 +38,9 @@ __all__ = ["PolicyFormat", "dumps", "from_plain", "load", "loads", "to_plain"]
 
 PolicyFormat: TypeAlias = Literal["toml", "json"]
 #: Read and written with their names beside their keys; what stands inside another comes first, since it is built in.
-_NAMED: Final = (Choice, ExtraField, Requirement, Stage, Pipeline)
+_NAMED: Final = (Choice, ExtraField, Requirement, Stage, Pipeline, RecycleRule, Pool)
+#: Parts without a name, of which only what is not as it ships is written.
+_PARTS: Final = (ClaimLimits, Protection)
 #: The largest first: a duration is written in the largest unit that it is a whole number of.
 _UNITS: Final = MappingProxyType(
     {unit: timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds", "milliseconds")}
@@ -132,6 +135,11 @@ def _converter() -> cattrs.Converter:
     made.register_structure_hook_func(is_choice, _load_choice)
     made.register_structure_hook(timedelta, _load_duration)
     made.register_unstructure_hook(timedelta, _dump_duration)
+    made.register_structure_hook_func(_is_limit, _load_limit)
+    for part in _PARTS:
+        made.register_unstructure_hook(
+            part, make_dict_unstructure_fn(part, made, _cattrs_omit_if_default=True)
+        )
     for kind in _NAMED:
         structure: Callable[[Mapping[str, Any], Any], Any] = make_dict_structure_fn(
             kind, made, _cattrs_forbid_extra_keys=True
@@ -172,6 +180,18 @@ def _load_duration(data: Any, _: Any) -> timedelta:
         case [number, unit] if number.isascii() and number.isdigit() and len(number) <= 15 and unit in _UNITS:
             return int(number) * _UNITS[unit]
     raise ValueError(f'a duration such as "14 days" is wanted, not {data!r}')
+
+
+def _is_limit(kind: Any) -> bool:
+    return bool(kind == int | Never)
+
+
+def _load_limit(data: Any, _: Any) -> int | Never:
+    if data == "never":
+        return "never"
+    if type(data) is int:
+        return data
+    raise ValueError(f'a whole number of days, or "never", is wanted, not {data!r}')
 
 
 def _load_choice(data: Any, kind: Any) -> Any:
