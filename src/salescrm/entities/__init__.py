@@ -7,7 +7,7 @@ from salescrm.entities.customers import Collaborator, Contact, Customer, KeyDate
 from salescrm.entities.follow_ups import Attachment, FollowUp, Place, Postponement, RemindBefore
 from salescrm.entities.history import ChangeEntry, Counter, OutboxEvent, Receipt
 from salescrm.entities.opportunities import Competitor, Opportunity, OpportunityLine, StageChange
-from salescrm.entities.people import Member, Team
+from salescrm.entities.people import Leave, Member, Team
 from salescrm.entities.pools import Notice, OwnershipEntry, PoolRun, Turn
 from salescrm.entities.products import Product
 
@@ -21,6 +21,7 @@ __all__ = [
     "Customer",
     "FollowUp",
     "KeyDate",
+    "Leave",
     "Member",
     "Notice",
     "Opportunity",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import attrs
 
 from salescrm.entities.base import Record
@@ -9,7 +11,19 @@ from salescrm.kinds import Extra, Key, Line
 from salescrm.query import F, Where
 from salescrm.values import Email, Id
 
-__all__ = ["Member", "Team", "in_team"]
+__all__ = ["Leave", "Member", "Team", "in_team"]
+
+
+@attrs.frozen(kw_only=True)
+class Leave:
+    """Days on which a member is away: from *first* through *last*, in the member's time zone."""
+
+    first: date
+    last: date
+
+    def covers(self, day: date) -> bool:
+        """Whether they are away on *day*."""
+        return self.first <= day <= self.last
 
 
 @attrs.frozen(kw_only=True)
