@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, TypeVarTuple
 
 import attrs
 
 from salescrm.access import Access, Everyone
+from salescrm.calendars import Calendar
 from salescrm.catalog import schemas as all_schemas
 from salescrm.checking import Checker
 from salescrm.checking.cursors import Cursors
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     from salescrm.services.history import HistoryService
     from salescrm.services.members import MemberService, TeamService
     from salescrm.services.opportunities import OpportunityService
+    from salescrm.services.pools import PoolService
     from salescrm.services.products import ProductService
+    from salescrm.services.recycling import Ran
     from salescrm.storage import Capabilities, Store
 
 __all__ = ["Crm", "Work", "connect"]
@@ -106,6 +109,13 @@ class Work(UnitOfWork):
         from salescrm.services.follow_ups import FollowUpService
 
         return self.service(FollowUpService)
+
+    @property
+    def pools(self) -> PoolService:
+        """The customers that nobody owns, and how they come and go."""
+        from salescrm.services.pools import PoolService
+
+        return self.service(PoolService)
 
     @property
     def history(self) -> HistoryService:
@@ -236,6 +246,20 @@ class Crm:
         """
         return deliver(self.kit, self._chosen(), limit=limit)
 
+    def tick(self) -> Ran:
+        """
+        Does what is due by the calendar: customers fall into their pools, owners are warned; what that came to.
+
+        A host's scheduler calls it, at least once a day; again and again, or by several processes at once, does nothing
+        twice.  After missed days it does what those days would have done.  For each tenant, where there are many.
+
+        Raises:
+            InvalidDefinition: A pool that is closed, or gone from the policy, still holds customers; nothing was run.
+        """
+        from salescrm.services.ticking import tick
+
+        return tick(self.kit, self._chosen())
+
     def migrate(self) -> None:
         """Brings tables and indexes to this version; safe to call again, and by several processes at once."""
         self.kit.backend.migrate()
@@ -274,6 +298,7 @@ def connect(
     plugins: Iterable[object] = (),
     entry_points: bool = False,
     access: Access | None = None,
+    calendars: Mapping[str, Calendar] = MappingProxyType({}),
     clock: Callable[[], datetime] = _now,
     ids: Callable[[Moment], Id] | None = None,
     random: Callable[[], float] = random.random,
@@ -295,6 +320,7 @@ def connect(
         plugins: Objects whose functions carry `hookimpl`.
         entry_points: Also registers installed plugins of the group ``salescrm.plugins``.
         access: Who may do what; everybody may do everything where it is None.
+        calendars: Working calendars by the key that rules of the policy name them by.
         clock: Gives the present moment, aware.
         ids: Makes a new id at a moment; time-ordered UUIDv7 where it is None.
         random: A number from 0 up to 1, for pauses between tries.
@@ -320,6 +346,7 @@ def connect(
         by_record={schema.record: schema for schema in schemas.values()},
         checker=Checker(schemas, Cursors(cursor_key)),
         policies=policies,
+        calendars=dict(calendars),
         access=access or Everyone(),
         hooks=hooks,
         numbers=Numbers(),

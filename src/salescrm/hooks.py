@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pluggy
 
-from salescrm.entities import Opportunity, OutboxEvent, Record
+from salescrm.entities import Customer, Opportunity, OutboxEvent, Record
 from salescrm.errors import HookRefused, InvalidDefinition
 
 if TYPE_CHECKING:
@@ -60,6 +60,10 @@ class Specification:
         self, work: UnitOfWork, opportunity: Opportunity, to: str, note: str | None
     ) -> None:
         """Before *opportunity* moves to the stage *to*: raise Refuse to prevent it."""
+
+    @_spec
+    def recycling_customer(self, work: UnitOfWork, customer: Customer, pool: str, rule: str) -> bool | None:
+        """Before *customer* falls into *pool* by *rule*: return False to keep it with its owner for this day."""
 
     @_spec
     def record_added(self, work: UnitOfWork, record: Record) -> None:
@@ -151,6 +155,7 @@ class Hooks:
             if "record" in name and name in self._listeners
         )
         self.listens_to_commits = bool(self._listeners["event_committed"])
+        self.listens_to_recycling = bool(self._listeners["recycling_customer"])
         self.listens_to_events = bool(self._listeners["event_happened"])
 
     def _call(self, hook: str, arguments: dict[str, Any]) -> Iterator[Any]:
@@ -203,6 +208,11 @@ class Hooks:
     def moving(self, work: UnitOfWork, opportunity: Opportunity, to: str, note: str | None) -> None:
         """Lets the plugins refuse."""
         self._run("moving_opportunity", {"work": work, "opportunity": opportunity, "to": to, "note": note})
+
+    def recycling(self, work: UnitOfWork, customer: Customer, pool: str, rule: str) -> bool:
+        """Whether the plugins let *customer* fall."""
+        asked = {"work": work, "customer": customer, "pool": pool, "rule": rule}
+        return all(answer is not False for answer in self._call("recycling_customer", asked))
 
     def added(self, work: UnitOfWork, record: Record) -> None:
         """Tells the plugins."""

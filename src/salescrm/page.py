@@ -20,18 +20,26 @@ class Page(Sequence[T], Generic[T]):
         next: The cursor for the page that follows (``find(…, after=page.next)``), or None on the last page.
     """
 
-    __slots__ = ("_cursor", "_more", "_records")
+    __slots__ = ("_cursor", "_last", "_more", "_query", "_records")
 
     def __init__(self, found: Sequence[T], query: Query, cursor: Callable[[T], str]) -> None:
         # One record more than asked was looked for: it is not shown, but tells that a page follows.
         self._more = len(found) > query.limit
         self._records = tuple(found[: query.limit])
-        self._cursor = cursor
+        self._cursor, self._query = cursor, query
+        self._last = self._records[-1] if self._records else None
+
+    def map(self, change: Callable[[T], T]) -> Page[T]:
+        """The same page with *change* made to what it shows; its cursors stay what they are."""
+        page = Page[T]((), self._query, self._cursor)
+        page._records, page._more = tuple(map(change, self._records)), self._more
+        page._last = self._last
+        return page
 
     @property
     def next(self) -> str | None:
         """The cursor for the page that follows, or None."""
-        return self._cursor(self._records[-1]) if self._more and self._records else None
+        return self._cursor(self._last) if self._more and self._last is not None else None
 
     @overload
     def __getitem__(self, index: int) -> T: ...

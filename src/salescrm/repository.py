@@ -205,6 +205,11 @@ class Repository(Sweeping[RecordT]):
                 self._hooks.saved(self.unit, old, new)
         return after
 
+    @whole
+    def tell(self, events: Sequence[Event], lines: Sequence[Record] = ()) -> None:
+        """Records *events* about these records, and *lines* in their ledgers, without a change of any record."""
+        self._write(None, [], events, lines)
+
     def change_quietly(
         self,
         where: Where,
@@ -212,9 +217,11 @@ class Repository(Sweeping[RecordT]):
         *,
         order: Iterable[OrderLike | str] = (),
         limit: int = 10_000,
+        skip_locked: bool = True,
     ) -> list[RecordT]:
         """As `change`, without log and events: for what is no fact of the business, such as a worker's lease."""
-        return [new for _, new in self._changed(where, values, orders(order), limit)]
+        changed = self._changed(where, values, orders(order), limit, skip_locked=skip_locked)
+        return [new for _, new in changed]
 
     def _changed(
         self,

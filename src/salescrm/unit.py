@@ -14,14 +14,16 @@ from datetime import date, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from weakref import WeakSet
+from zoneinfo import ZoneInfo
 
 import attrs
 
 from salescrm.access import Access
+from salescrm.calendars import Calendar
 from salescrm.checking import Checker, Context
 from salescrm.entities import Record
 from salescrm.entities.base import RecordT
-from salescrm.errors import StoreError, WorkEnded
+from salescrm.errors import InvalidValue, StoreError, WorkEnded
 from salescrm.hooks import Hooks
 from salescrm.meaning import condition
 from salescrm.query import Where
@@ -31,7 +33,7 @@ from salescrm.values import Id, Moment
 
 if TYPE_CHECKING:
     from salescrm.numbers import Numbers
-    from salescrm.policy import Policies
+    from salescrm.policy import Policies, Pool
     from salescrm.repository import Repository
 
 __all__ = ["Kit", "UnitOfWork"]
@@ -48,6 +50,7 @@ class Kit:
     by_record: Mapping[type[Record], Schema]
     checker: Checker
     policies: Policies
+    calendars: Mapping[str, Calendar]
     access: Access
     hooks: Hooks
     numbers: Numbers
@@ -108,6 +111,23 @@ class UnitOfWork:
     def zone(self) -> tzinfo:
         """The policy's time zone, in which days begin."""
         return self.context.zone
+
+    def zone_of(self, pool: Pool) -> tzinfo:
+        """The time zone in which the days of *pool* begin."""
+        return self.context.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)
+
+    def calendar(self, key: str) -> Calendar:
+        """The working calendar called *key*.
+
+        Raises:
+            InvalidValue: The host gave none of that name to `connect`.
+        """
+        found = self.kit.calendars.get(key)
+        if found is None:
+            raise InvalidValue(
+                "RecycleRule", "calendar", key, "the key of a calendar that connect() was given"
+            )
+        return found
 
     def new_id(self) -> Id:
         """A new time-ordered id (UUIDv7)."""

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
+import attrs
 import click
 from rich.text import Text
 
@@ -47,6 +48,21 @@ def migrate(chosen: Chosen) -> None:
         show_json({"url": chosen.shown_url, "migrated": True})
     else:
         click.echo(chosen.say("The store is up to date", "数据库结构已是最新版本"))
+
+
+@cli.command()
+@common()
+def tick(chosen: Chosen) -> None:
+    """Do what is due by the calendar: let quiet customers fall into their pools, warn their owners; at least daily."""
+    with chosen.crm() as crm:
+        ran = crm.tick()
+    if chosen.json:
+        show_json(attrs.asdict(ran))
+    else:
+        what = chosen.say(
+            "{} customers fell, {} warnings, {} runs", "落入公海 {} 个客户，预警 {} 条，执行 {} 次"
+        )
+        click.echo(what.format(ran.recycled, ran.warned, ran.nights))
 
 
 @cli.group()

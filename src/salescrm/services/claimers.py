@@ -1,0 +1,125 @@
+"""Who claims: the member, whether a pool is open to them, and what counts for them; and whose turn it is to count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from salescrm.calendars import day_of, start_of_day
+from salescrm.entities import Customer, Member, OwnershipEntry, Team, Turn
+from salescrm.errors import Duplicate, InvalidValue, Transient
+from salescrm.policy import Pool
+from salescrm.query import F, Tally, highest
+from salescrm.rules.claiming import Claimer
+from salescrm.storage import Insert
+from salescrm.unit import UnitOfWork
+from salescrm.values import Id, Moment, clean_text
+
+__all__ = ["Claimers"]
+
+#: How many ids one question asks for.
+_AT_ONCE = 500
+
+
+class Claimers:
+    """What a pool's rules ask about members, in one Work."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit = unit
+        self._members = unit.unscoped(Member)
+        self._ledger = unit.unscoped(OwnershipEntry)
+
+    def member(self, id: str) -> Member:
+        """The member *id*; one that a host keeps elsewhere is taken for active."""
+        known = self._members.peek(Id(clean_text(id, entity="Member", field="id", limit=64)))
+        if known is None and not id.strip():
+            raise InvalidValue("Member", "id", id, "the id of a member")
+        return known or Member(id=Id(id), name=id)
+
+    def take_turn(self, member_id: Id) -> None:
+        """
+        From here until this Work ends nobody else counts what *member_id* has.
+
+        Two claims at once would both find room for one more; the second one waits here, and then finds the first one's.
+        """
+        unit = self.unit
+        if not unit.kit.backend.capabilities.concurrent_writers:
+            unit.write()  # where one writer waits for another, this is all
+            return
+        self._make_turn(member_id)
+        turns = unit.unscoped(Turn)
+        if not turns.change_quietly(F.id == member_id, {}, limit=1, skip_locked=False):
+            unit.fail()
+            raise Transient("this transaction began before there was a turn to take")
+
+    def _make_turn(self, member_id: Id) -> None:
+        """Sees to it that there is one; in a transaction of its own, so that nobody waits for a long Work."""
+        unit = self.unit
+        schema, now = unit.kit.by_record[Turn], unit.now()
+        turn = Turn(
+            id=member_id,
+            tenant=unit.tenant,
+            version=1,
+            created_at=now,
+            created_by=unit.member,
+            updated_at=now,
+            updated_by=unit.member,
+        )
+        store = unit.kit.backend.open(unit.tenant)
+        try:
+            if store.get(schema, member_id) is not None:
+                return
+            store.write(Insert(schema, [turn]))
+            store.commit()
+        except (Duplicate, Transient):
+            pass  # somebody else makes it just now
+        finally:
+            store.rollback()  # gives back what the store holds, whatever became of it
+
+    def claimer(self, member_id: Id, pool: Pool, customer_ids: Sequence[Id]) -> Claimer:
+        """*member_id* before *pool*, wanting *customer_ids*; nothing is counted that the pool does not limit."""
+        unit, limits = self.unit, pool.claims
+        member = self.member(member_id)
+        zone = unit.zone_of(pool)
+        today = day_of(unit.now(), zone)
+        teams = frozenset(self._teams(member)) if pool.teams or limits.reserved_teams else frozenset()
+        holds = 0
+        if limits.cap is not None:
+            holds = unit.unscoped(Customer).count((F.owner_id == member_id) & limits.counted)
+        return Claimer(
+            member=member,
+            belongs=pool.everyone or member_id in pool.members or not teams.isdisjoint(pool.teams),
+            reserved=member_id in limits.reserved_members or not teams.isdisjoint(limits.reserved_teams),
+            holds=holds,
+            today=0 if limits.daily is None else self._claimed(member_id, pool, start_of_day(today, zone)),
+            week=0
+            if limits.weekly is None
+            else self._claimed(member_id, pool, start_of_day(today - timedelta(days=today.weekday()), zone)),
+            owned_until=self._owned_until(member, pool, customer_ids) if limits.cool_down else {},
+        )
+
+    def _teams(self, member: Member) -> Iterator[str]:
+        """The member's team and those above it."""
+        seen: set[str] = set()
+        team_id = member.team_id
+        while team_id is not None and team_id not in seen:
+            seen.add(team_id)
+            yield team_id
+            team = self.unit.unscoped(Team).peek(team_id)
+            team_id = None if team is None else team.parent_id
+
+    def _claimed(self, member_id: Id, pool: Pool, since: Moment) -> int:
+        """How many they claimed from *pool*: what they gave back meanwhile counts too."""
+        theirs = (F.to_id == member_id) & (F.at >= since)
+        return self._ledger.count(theirs & (F.kind == "claimed") & (F.pool == pool.key))
+
+    def _owned_until(self, member: Member, pool: Pool, customer_ids: Sequence[Id]) -> dict[Id, Moment]:
+        """By customer, when the member, or their team, last stopped owning it, whoever owned it in between."""
+        people = [member.id]
+        if pool.claims.cool_down_team and member.team_id is not None:
+            people += [one.id for one in self._members.stream(F.team_id == member.team_id)]
+        found: dict[Id, Moment] = {}
+        for start in range(0, len(customer_ids), _AT_ONCE):
+            part = F.customer_id.one_of(customer_ids[start : start + _AT_ONCE]) & F.from_id.one_of(people)
+            found.update(self._ledger.tally(Tally(by=[F.customer_id], measures=[highest(F.at)], where=part)))
+        return found

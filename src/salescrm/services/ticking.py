@@ -1,0 +1,71 @@
+"""One tick: everything that is due by the calendar, each step committed by itself, whoever else ticks at the same time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from salescrm.running import repeat
+from salescrm.services.pools import PoolService
+from salescrm.services.recycling import BATCH, Night, Ran, Recycling
+from salescrm.unit import Kit, UnitOfWork
+from salescrm.values import Id
+
+__all__ = ["tick"]
+
+#: Who the runs are signed by.
+_WORKER: Final = Id("pools")
+#: A tick among many waits for its turn again and again.
+_ATTEMPTS: Final = 50
+
+
+def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
+    """
+    Runs every pool's day, and the days that were missed since its last run; what that came to.
+
+    Raises:
+        InvalidDefinition: A pool that is closed, or gone from the policy, still holds customers; nothing was run.
+    """
+
+    def begin() -> UnitOfWork:
+        return UnitOfWork(kit, kit.backend.open(tenant), member=_WORKER, owned=True)
+
+    def checked(work: UnitOfWork) -> list[str]:
+        PoolService(work).check(work.policy)
+        return [pool.key for pool in work.policy.ranked_pools]
+
+    total = Ran()
+    for pool in repeat(kit, begin, checked):
+        nights = repeat(
+            kit,
+            begin,
+            lambda work, pool=pool: _nights(Recycling(work), pool),  # type: ignore[misc]  # bound now
+        )
+        for night in nights:
+            kept: set[Id] = set()
+            while True:
+                done = repeat(
+                    kit,
+                    begin,
+                    lambda work, night=night, kept=kept: _step(Recycling(work), night, kept, batch),  # type: ignore[misc]  # bound now
+                    attempts=_ATTEMPTS,
+                )
+                total += done
+                if not done.recycled:
+                    break
+    return total
+
+
+def _nights(recycling: Recycling, pool: str) -> list[Night]:
+    found = (recycling.night(pool, day) for day in recycling.due(pool))
+    return [night for night in found if night is not None]
+
+
+def _step(recycling: Recycling, night: Night, kept: set[Id], batch: int) -> Ran:
+    """A batch that falls; where none is left, the warnings, and the night is done."""
+    if not recycling.take_turn(night):
+        return Ran()
+    if fallen := recycling.recycle(night, kept=kept, batch=batch):
+        return Ran(recycled=fallen)
+    warned = recycling.warn(night)
+    recycling.finish(night)
+    return Ran(warned=warned, nights=1)
