@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Final, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
+from salescrm.errors import InvalidDefinition, Misconfigured
 from salescrm.values import Moment
 
+if TYPE_CHECKING:
+    from holidays import HolidayBase
+
 __all__ = [
+    "AdjustedCalendar",
     "Calendar",
+    "HolidayCalendar",
     "WeekCalendar",
     "add_working_days",
     "day_of",
@@ -20,6 +28,10 @@ __all__ = [
 ]
 
 _DAY: Final = timedelta(days=1)
+#: Whoever counts working days meets one within so many days, or the calendar has none.
+_LONGEST_BREAK: Final = 366
+#: Countries that once made up for holidays by working days and do so no longer: nothing of theirs is still to come.
+_SETTLED: Final = frozenset({"AM", "BG", "UA"})
 
 
 class Calendar(Protocol):
@@ -33,11 +45,19 @@ class Calendar(Protocol):
         """Whether *day* is a working day."""
 
 
+def _weekdays(given: Iterable[int]) -> frozenset[int]:
+    return frozenset(given)
+
+
+def _days(given: Iterable[date]) -> frozenset[date]:
+    return frozenset(given)
+
+
 @attrs.frozen
 class WeekCalendar:
     """Every day is a working day but those of the weekend; Monday is 0."""
 
-    weekend: frozenset[int] = attrs.field(default=frozenset({5, 6}), converter=frozenset)
+    weekend: frozenset[int] = attrs.field(default=frozenset({5, 6}), converter=_weekdays)
 
     @property
     def known_until(self) -> None:
@@ -46,6 +66,119 @@ class WeekCalendar:
     def is_working(self, day: date) -> bool:
         """Whether *day* is not in the weekend."""
         return day.weekday() not in self.weekend
+
+
+@attrs.frozen
+class HolidayCalendar:
+    """
+    The working days of a country, by the package ``holidays``: its weekend, its holidays, and days that are made up for.
+
+    Attributes:
+        country: ISO 3166, as ``CN``; *subdivision* a part of it with holidays of its own.
+        weekend: The days of rest, Monday is 0; the country's own where it is None.
+
+    Raises:
+        Misconfigured: The package is not installed.
+        InvalidDefinition: It knows no such country or subdivision.
+    """
+
+    country: str
+    subdivision: str | None = None
+    weekend: frozenset[int] | None = None
+    _years: dict[int, frozenset[date]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._holidays()
+
+    @cached_property
+    def known_until(self) -> date | None:
+        """
+        Where working days are moved by a notice each year, as in China, the last day before Christmas of the last year
+        for which the installed package has it; None for other countries.
+
+        What it says of later days are the holidays by law, with no day moved.
+        """
+        known = self._holidays()
+        if known.country in _SETTLED:
+            return None
+        years = {year for name in dir(known) if name.startswith("special_") for year in _moved(known, name)}
+        # The notice for the next year may still move the days around New Year's Eve: it did for 2002, 2006 and 2012.
+        return date(max(years), 12, 24) if years else None
+
+    def is_working(self, day: date) -> bool:
+        """Whether *day* is a working day there."""
+        found = self._years.get(day.year)
+        if found is None:
+            found = self._years[day.year] = self._working(day.year)
+        return day in found
+
+    def _working(self, year: int) -> frozenset[date]:
+        # A holiday may be made up for in the year before, or the year after.
+        known = self._holidays(years=range(year - 1, year + 2))
+        first, last = date(year, 1, 1), date(year, 12, 31)
+        days = [first + n * _DAY for n in range((last - first).days + 1)]
+        if self.weekend is None:
+            return frozenset(day for day in days if known.is_working_day(day))
+        free = self.weekend
+        return frozenset(
+            day
+            for day in days
+            if day in known.weekend_workdays or (day.weekday() not in free and day not in known)
+        )
+
+    def _holidays(self, **given: Any) -> HolidayBase:
+        try:
+            import holidays
+        except ImportError as missing:
+            raise Misconfigured(
+                "the working days of a country need the package holidays", "install salescrm[calendar]"
+            ) from missing
+        known = holidays.list_supported_countries()
+        if self.country not in known:
+            problem = f"country is {self.country!r}; an ISO 3166 code such as CN is wanted"
+            raise InvalidDefinition("Calendar", (problem,))
+        if self.subdivision is not None and self.subdivision not in known[self.country]:
+            parts = ", ".join(known[self.country]) or "none"
+            problem = f"subdivision is {self.subdivision!r}; {self.country} has these: {parts}"
+            raise InvalidDefinition("Calendar", (problem,))
+        return holidays.country_holidays(self.country, subdiv=self.subdivision, expand=False, **given)
+
+
+def _moved(known: HolidayBase, name: str) -> list[int]:
+    """The years in which the table *name* of special days has one that another day makes up for."""
+    table = getattr(known, name)
+    if not isinstance(table, Mapping):
+        return []
+    return [
+        year
+        for year, days in table.items()
+        for one in (days if isinstance(days[0], tuple) else (days,))
+        if len(one) > 3  # month and day, and the month and day that make up for it
+    ]
+
+
+@attrs.frozen
+class AdjustedCalendar:
+    """
+    *base*, but for a host's own *days_off* and *working_days*.
+
+    Attributes:
+        sure_until: The last day that a host has seen to; what *base* knows where it is None.
+    """
+
+    base: Calendar
+    days_off: frozenset[date] = attrs.field(default=frozenset(), converter=_days)
+    working_days: frozenset[date] = attrs.field(default=frozenset(), converter=_days)
+    sure_until: date | None = None
+
+    @property
+    def known_until(self) -> date | None:
+        """The last day that it is sure of; None where it always is."""
+        return self.base.known_until if self.sure_until is None else self.sure_until
+
+    def is_working(self, day: date) -> bool:
+        """Whether *day* is a working day."""
+        return day in self.working_days or (day not in self.days_off and self.base.is_working(day))
 
 
 def day_of(moment: datetime, zone: tzinfo) -> date:
@@ -72,12 +205,20 @@ def start_of_day(day: date, zone: tzinfo) -> Moment:
 
 
 def add_working_days(day: date, count: int, calendar: Calendar) -> date:
-    """The *count*-th working day after *day*; before it for a negative *count*, *day* itself for 0."""
+    """
+    The *count*-th working day after *day*; before it for a negative *count*, *day* itself for 0.
+
+    Raises:
+        InvalidDefinition: *calendar* has no working day for more than a year.
+    """
     step = _DAY if count > 0 else -_DAY
-    left = abs(count)
+    left, idle = abs(count), 0
     while left:
         day += step
-        left -= calendar.is_working(day)
+        if calendar.is_working(day):
+            left, idle = left - 1, 0
+        elif (idle := idle + 1) > _LONGEST_BREAK:
+            raise InvalidDefinition("Calendar", (f"there is no working day in the year up to {day}",))
     return day
 
 

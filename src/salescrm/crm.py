@@ -320,7 +320,7 @@ def connect(
         plugins: Objects whose functions carry `hookimpl`.
         entry_points: Also registers installed plugins of the group ``salescrm.plugins``.
         access: Who may do what; everybody may do everything where it is None.
-        calendars: Working calendars by the key that rules of the policy name them by.
+        calendars: Working calendars by the key that rules of the policy name them by, before those of the policy itself.
         clock: Gives the present moment, aware.
         ids: Makes a new id at a moment; time-ordered UUIDv7 where it is None.
         random: A number from 0 up to 1, for pauses between tries.
@@ -331,9 +331,10 @@ def connect(
 
     Raises:
         Misconfigured: An unknown address, or a package that is not installed.
-        InvalidDefinition: Versions of a policy, or plugins, that don't go together.
+        InvalidDefinition: Versions of a policy, or plugins, that don't go together; a working calendar that is not there.
     """
     policies = Policies([policy or Policy()] if policy is None or isinstance(policy, Policy) else policy)
+    policies.check_calendars(calendars)
     schemas = all_schemas(policies.extra_kinds)
     hooks = Hooks()
     for plugin in plugins:

@@ -23,7 +23,7 @@ from salescrm.calendars import Calendar
 from salescrm.checking import Checker, Context
 from salescrm.entities import Record
 from salescrm.entities.base import RecordT
-from salescrm.errors import InvalidValue, StoreError, WorkEnded
+from salescrm.errors import StoreError, WorkEnded
 from salescrm.hooks import Hooks
 from salescrm.meaning import condition
 from salescrm.query import Where
@@ -33,7 +33,7 @@ from salescrm.values import Id, Moment
 
 if TYPE_CHECKING:
     from salescrm.numbers import Numbers
-    from salescrm.policy import Policies, Pool
+    from salescrm.policy import Policies, Policy, Pool
     from salescrm.repository import Repository
 
 __all__ = ["Kit", "UnitOfWork"]
@@ -117,17 +117,17 @@ class UnitOfWork:
         return self.context.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)
 
     def calendar(self, key: str) -> Calendar:
-        """The working calendar called *key*.
+        """The working calendar called *key*: the host's own, else the one of the policy in force.
 
         Raises:
-            InvalidValue: The host gave none of that name to `connect`.
+            InvalidValue: There is none.
         """
-        found = self.kit.calendars.get(key)
-        if found is None:
-            raise InvalidValue(
-                "RecycleRule", "calendar", key, "the key of a calendar that connect() was given"
-            )
-        return found
+        return self.calendars_of(self.policy)(key)
+
+    def calendars_of(self, policy: Policy) -> Callable[[str], Calendar]:
+        """The working calendars by key: the host's own, else those of *policy*, which may be another version."""
+        given = self.kit.calendars
+        return lambda key: given[key] if key in given else policy.calendar(key)
 
     def new_id(self) -> Id:
         """A new time-ordered id (UUIDv7)."""

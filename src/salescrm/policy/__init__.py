@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salescrm.policy.calendars import Weekday, WorkCalendar
 from salescrm.policy.parts import (
     ExtraEntity,
     ExtraField,
@@ -46,6 +47,8 @@ __all__ = [
     "Protection",
     "RecycleRule",
     "Told",
+    "Weekday",
+    "WorkCalendar",
     "dumps",
     "from_plain",
     "load",

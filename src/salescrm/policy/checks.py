@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Final, get_args
-from zoneinfo import ZoneInfo
 
 import attrs
 
-from salescrm.catalog import schemas
-from salescrm.checking import Context
-from salescrm.checking.conditions import Conditions
-from salescrm.errors import Invalid
 from salescrm.labels import Label, Language
 from salescrm.policy.parts import ExtraEntity, ExtraKind, NumberedEntity, Numbering
+from salescrm.policy.pool_checks import is_zone, pool_problems, work_calendar_problems
+from salescrm.policy.questions import schemas_of, unaskable
 from salescrm.policy.vocabulary import ChosenField
-from salescrm.query.nodes import Where, shape
-from salescrm.schema import Schema, nearest
+from salescrm.schema import nearest
 from salescrm.stages.checks import is_key
 from salescrm.values import CURRENCIES
 
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["problems_of"]
 
 _EXTRA_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TODAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY_PATTERN: Final = re.compile(r"(?:%[Yymd]|[-/._])*")
 
 
@@ -41,16 +36,19 @@ def problems_of(policy: Policy) -> Iterator[str]:
     yield from _extra(policy)
     yield from _windows(policy)
     yield from _choices(policy)
+    yield from work_calendar_problems(policy)
+    yield from pool_problems(policy)
 
 
 def _locale(policy: Policy) -> Iterator[str]:
     if type(policy.version) is not int or policy.version < 1:
         yield f"version is {policy.version!r}; a whole number from 1 is wanted"
+    since = policy.effective_from
+    if since is not None and (not isinstance(since, datetime) or since.utcoffset() is None):
+        yield f"effective_from is {since!r}; a moment with a time zone is wanted, such as 2026-04-01T00:00:00+08:00"
     if policy.language not in get_args(Language):
         yield f"language is {policy.language!r}; en or zh is wanted"
-    try:
-        ZoneInfo(policy.time_zone)
-    except (KeyError, OSError, ValueError, TypeError):  # unknown, a folder, a way out of the folder, no text
+    if not is_zone(policy.time_zone):
         yield f"time_zone is {policy.time_zone!r}; an IANA name such as Asia/Shanghai is wanted"
     if policy.currency not in CURRENCIES:
         yield f"currency is {policy.currency!r}; an active ISO 4217 code such as CNY is wanted"
@@ -88,23 +86,10 @@ def _conditions(policy: Policy) -> Iterator[str]:
     ]
     if not asked:
         return
-    known = schemas(policy.extra_kinds)
+    known = schemas_of(policy.extra_kinds)
     for pipeline, stage, one in asked:
-        if (why := _unaskable(one.where, known)) is not None:
+        if (why := unaskable(one.where, known, "opportunities")) is not None:
             yield f"stage {stage} of {pipeline}, condition {one.code}: {why}"
-
-
-def _unaskable(where: Where, known: Mapping[str, Schema]) -> str | None:
-    making, literals = Conditions(known["opportunities"], known), list[object]()
-    try:
-        making.make(where)
-        shape(where, literals)
-        for slot in making.slots:
-            # Relative moments are within the calendar today, or the question is of no use.
-            slot.convert(literals[slot.literal], Context(_TODAY, UTC))
-    except Invalid as problem:
-        return str(problem)
-    return None
 
 
 def _numbering(policy: Policy) -> Iterator[str]:

@@ -21,6 +21,7 @@ import attrs
 
 from salescrm import jsonable
 from salescrm.errors import Invalid, InvalidDefinition, Misconfigured
+from salescrm.policy.calendars import WorkCalendar
 from salescrm.policy.parts import ExtraField
 from salescrm.policy.policy import Policy
 from salescrm.policy.pools import ClaimLimits, Never, Pool, Protection, RecycleRule
@@ -38,7 +39,7 @@ __all__ = ["PolicyFormat", "dumps", "from_plain", "load", "loads", "to_plain"]
 
 PolicyFormat: TypeAlias = Literal["toml", "json"]
 #: Read and written with their names beside their keys; what stands inside another comes first, since it is built in.
-_NAMED: Final = (Choice, ExtraField, Requirement, Stage, Pipeline, RecycleRule, Pool)
+_NAMED: Final = (Choice, ExtraField, Requirement, Stage, Pipeline, WorkCalendar, RecycleRule, Pool)
 #: Parts without a name, of which only what is not as it ships is written.
 _PARTS: Final = (ClaimLimits, Protection)
 #: The largest first: a duration is written in the largest unit that it is a whole number of.

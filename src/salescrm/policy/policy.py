@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import attrs
 
+from salescrm.calendars import Calendar
 from salescrm.errors import InvalidDefinition, InvalidValue
 from salescrm.kinds import Kind
 from salescrm.labels import Label, Language
+from salescrm.policy.calendars import WorkCalendar
 from salescrm.policy.checks import problems_of
 from salescrm.policy.parts import ExtraField, FollowUpWindows, NumberedEntity, Numbering
 from salescrm.policy.pools import Pool, ranked
 from salescrm.policy.vocabulary import Choices, ChosenField, shipped_choices
 from salescrm.stages import Pipeline, shipped
-from salescrm.values import Moment
+from salescrm.values import Moment, moment
 
 __all__ = ["Policy"]
 
@@ -27,6 +30,11 @@ def _numbering() -> tuple[Numbering, ...]:
         Numbering(entity="Opportunity", prefix="O"),
         Numbering(entity="FollowUp", prefix="F"),
     )
+
+
+def _moment(value: datetime | None) -> Moment | None:
+    # One without a zone is left as it is, for the checks to name it beside whatever else is wrong.
+    return moment(value) if isinstance(value, datetime) and value.utcoffset() is not None else value
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +53,7 @@ class Policy:
         numbering: How numbers look, for each entity that has them.
         follow_up_days: How soon to follow up, by priority.
         choices: What is offered where a field takes any text.
+        calendars: Working calendars, for limits in working days; those that a host gives to `connect` come first.
         pools: Where customers that nobody owns wait for a new owner; without any, they just have no owner.
 
     Raises:
@@ -52,7 +61,7 @@ class Policy:
     """
 
     version: int = 1
-    effective_from: Moment | None = None
+    effective_from: Moment | None = attrs.field(default=None, converter=_moment)
     language: Language = "en"
     time_zone: str = "Asia/Shanghai"
     currency: str = "CNY"
@@ -64,6 +73,7 @@ class Policy:
     extra_fields: tuple[ExtraField, ...] = attrs.field(default=(), converter=tuple[ExtraField, ...])
     choices: tuple[Choices, ...] = attrs.field(factory=shipped_choices, converter=tuple[Choices, ...])
     pipelines: tuple[Pipeline, ...] = attrs.field(factory=shipped, converter=tuple[Pipeline, ...])
+    calendars: tuple[WorkCalendar, ...] = attrs.field(default=(), converter=tuple[WorkCalendar, ...])
     pools: tuple[Pool, ...] = attrs.field(default=(), converter=tuple[Pool, ...])
 
     def __attrs_post_init__(self) -> None:
@@ -109,6 +119,28 @@ class Policy:
             raise InvalidValue("Customer", "pool_id", key, "nothing: this policy has no pools")
         known = ", ".join(pool.key for pool in self.pools)
         raise InvalidValue("Customer", "pool_id", key, f"one of {known}")
+
+    def calendar(self, key: str) -> Calendar:
+        """The working calendar called *key*.
+
+        Raises:
+            InvalidValue: There is none; the error names those that are.
+            Misconfigured: It asks for a country, and the package ``holidays`` is not installed.
+        """
+        found = self._calendars.get(key)
+        if found is None:
+            known = ", ".join(one.key for one in self.calendars) or "none"
+            raise InvalidValue(
+                "RecycleRule",
+                "calendar",
+                key,
+                f"the key of a calendar that connect() was given, or one of the policy's: {known}",
+            )
+        return found
+
+    @cached_property
+    def _calendars(self) -> Mapping[str, Calendar]:
+        return {one.key: one.calendar() for one in self.calendars}
 
     @cached_property
     def ranked_pools(self) -> tuple[Pool, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -13,6 +14,7 @@ from salescrm.query.nodes import Always, And, Not, Or
 __all__ = [
     "Anchor",
     "ClaimLimits",
+    "DealsOfFallen",
     "Exemption",
     "Never",
     "Pool",
@@ -34,6 +36,8 @@ Exemption: TypeAlias = Literal[
 Never: TypeAlias = Literal["never"]
 #: Who a warning goes to.
 Told: TypeAlias = Literal["owner", "manager", "admins"]
+#: Whether a customer's open opportunities keep their owner when it falls, or follow it.
+DealsOfFallen: TypeAlias = Literal["keep", "follow"]
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +49,20 @@ class PoolWarning:
 
 
 _WARNINGS: Final = (PoolWarning(days=7), PoolWarning(days=3), PoolWarning(days=1))
+
+
+def _warnings(rule: RecycleRule) -> tuple[PoolWarning, ...]:
+    """Those that there is time for."""
+    return tuple(one for one in _WARNINGS if type(rule.limit) is int and one.days < rule.limit)
+
+
+def _texts(given: Iterable[str]) -> tuple[str, ...]:
+    # A text would fall apart into its letters: it is left for the checks to refuse.
+    return given if isinstance(given, str) else tuple(given)  # type: ignore[return-value]  # as said
+
+
+def _exempt(given: Iterable[Exemption]) -> tuple[Exemption, ...]:
+    return tuple(given)
 
 
 @attrs.frozen(kw_only=True)
@@ -59,7 +77,8 @@ class RecycleRule:
             these customers do not fall by this anchor.
         where: Which of the pool's customers it is for.
         exempt: What keeps a customer from falling by it; None for what the pool says.
-        warnings: The ladder that leads there: who is told how many days before.
+        warnings: The ladder that leads there: who is told how many days before; the owner 7, 3 and 1 days before,
+            as far as the limit leaves time for it.
     """
 
     key: str
@@ -68,8 +87,12 @@ class RecycleRule:
     limit: int | Never
     calendar: str | None = None
     where: Where = EVERYTHING
-    exempt: tuple[Exemption, ...] | None = None
-    warnings: tuple[PoolWarning, ...] = attrs.field(default=_WARNINGS, converter=tuple[PoolWarning, ...])
+    exempt: tuple[Exemption, ...] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(_exempt)
+    )
+    warnings: tuple[PoolWarning, ...] = attrs.field(
+        default=attrs.Factory(_warnings, takes_self=True), converter=tuple[PoolWarning, ...]
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -91,8 +114,8 @@ class ClaimLimits:
     cool_down: int = 0
     cool_down_team: bool = False
     arrival: int = 0
-    reserved_members: tuple[str, ...] = ()
-    reserved_teams: tuple[str, ...] = ()
+    reserved_members: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    reserved_teams: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
 
 @attrs.frozen(kw_only=True)
@@ -126,17 +149,17 @@ class Pool:
     where: Where = EVERYTHING
     priority: int = 0
     everyone: bool = False
-    members: tuple[str, ...] = ()
-    teams: tuple[str, ...] = ()
-    admins: tuple[str, ...] = ()
-    hidden_fields: tuple[str, ...] = ()
+    members: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    teams: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    admins: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    hidden_fields: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     enabled: bool = True
     time_zone: str | None = None
     rules: tuple[RecycleRule, ...] = attrs.field(default=(), converter=tuple[RecycleRule, ...])
-    exempt: tuple[Exemption, ...] = ("protected", "transfer_pending")
+    exempt: tuple[Exemption, ...] = attrs.field(default=("protected", "transfer_pending"), converter=_exempt)
     claims: ClaimLimits = ClaimLimits()
     protection: Protection = Protection()
-    opportunities: Literal["keep", "follow"] = "keep"
+    opportunities: DealsOfFallen = "keep"
 
     def exempt_of(self, rule: RecycleRule) -> tuple[Exemption, ...]:
         """What keeps a customer from falling by *rule*."""

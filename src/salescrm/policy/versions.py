@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
 
@@ -12,6 +12,8 @@ import attrs
 from salescrm.errors import InvalidDefinition
 from salescrm.kinds import Kind
 from salescrm.policy.policy import Policy
+from salescrm.schema import nearest
+from salescrm.values import moment as as_moment
 
 __all__ = ["Policies"]
 
@@ -52,9 +54,40 @@ class Policies:
             raise InvalidDefinition("Policy", tuple(problems))
 
     def at(self, moment: datetime) -> Policy:
-        """The version that decides at *moment*."""
+        """The version that decides at *moment*.
+
+        Raises:
+            InvalidValue: *moment* has no time zone.
+        """
+        moment = as_moment(moment, entity="Policies", field="moment")
         later = [one.effective_from for one in self.versions[1:]]
         return self.versions[bisect_right(later, moment, key=lambda start: start or moment)]
+
+    def check_calendars(self, given: Collection[str]) -> None:
+        """
+        Whether every working calendar that a rule names is there: among those *given* by the host, or the version's own.
+
+        Raises:
+            InvalidDefinition: One is not; every such rule is named.
+            Misconfigured: One asks for a country, and the package ``holidays`` is not installed.
+        """
+        problems = []
+        for version in self.versions:
+            known = (*given, *(one.key for one in version.calendars))
+            for pool in version.pools:
+                for rule in pool.rules:
+                    if rule.calendar is None:
+                        continue
+                    if rule.calendar not in known:
+                        near = ", ".join(nearest(rule.calendar, known)) or "none"
+                        problems.append(
+                            f"pool {pool.key}, rule {rule.key}: calendar is {rule.calendar!r}, "
+                            f"which neither the policy nor connect() has; nearest: {near}"
+                        )
+                    elif rule.calendar not in given:
+                        version.calendar(rule.calendar)
+        if problems:
+            raise InvalidDefinition("Policy", tuple(problems))
 
     @cached_property
     def extra_kinds(self) -> Mapping[str, Mapping[str, Kind]]:

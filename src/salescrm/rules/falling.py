@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, tzinfo
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
@@ -47,6 +47,11 @@ _BECAUSE_WORKING: Final = Label(
     "自{since}起{anchor}，第{limit}个工作日为{last_safe}",
 )
 _ALSO: Final = Label("; also by {rules}", "；同时触发{rules}")
+_UNSURE: Final = Label(
+    "; the working days after {known_until} are not announced yet, so the day may change",
+    "；{known_until}之后的工作日安排尚未公布，日期可能变化",
+)
+_KNOWN_UNTIL: Final = Label("working days announced until", "工作日安排已公布至")
 _KEPT: Final = Label("{exemptions}", "{exemptions}")
 _NO_RULE: Final = Label("no rule of {pool} is for it", "{pool}没有适用的回收规则")
 _NEVER: Final = Label("by its rules it never falls", "按规则不回收")
@@ -122,7 +127,11 @@ class FallDecision(Decision):
                 limit=deciding.rule.limit,
             )
         )
-        return said + (_ALSO.text(lang).format(rules=shown(tuple(others), lang)) if others else "")
+        if others:
+            said += _ALSO.text(lang).format(rules=shown(tuple(others), lang))
+        if deciding.known_until is not None:
+            said += _UNSURE.text(lang).format(known_until=shown(deciding.known_until, lang))
+        return said
 
     def _kept(self, lang: Language) -> str:
         kept = dict.fromkeys(exemption for one in self.outcomes for exemption in one.exempt)
@@ -133,6 +142,12 @@ class FallDecision(Decision):
         if self.outcomes:
             return _NEVER.text(lang)
         return _NO_RULE.text(lang).format(pool=self.pool.label.text(lang) if self.pool else "")
+
+
+def _looked_at(one: Outcome) -> Iterator[Input]:
+    yield Input(name=_ANCHORS[one.rule.anchor], value=one.anchor, threshold=one.last_safe)
+    if one.known_until is not None:
+        yield Input(name=_KNOWN_UNTIL, value=one.known_until, threshold=one.last_safe)
 
 
 def decide(
@@ -163,10 +178,7 @@ def decide(
             verdict=verdict,
             rule=fired[0].rule.key if fired else None,
             policy_version=policy_version,
-            inputs=tuple(
-                Input(name=_ANCHORS[one.rule.anchor], value=one.anchor, threshold=one.last_safe)
-                for one in found
-            ),
+            inputs=tuple(looked_at for one in found for looked_at in _looked_at(one)),
             next_change=on if verdict == "will-fall" else None,
             customer_id=customer.id,
             customer=customer.name,

@@ -43,6 +43,7 @@ class Outcome:
         last_safe: The last day on which the customer is safe from it by its limit alone; None for a limit of ``"never"``.
         exempt: What keeps the customer from falling by it.
         falls_on: The day on which the customer falls by it if nothing happens; None for never.
+        known_until: The last day that its working calendar is sure of, where it counts beyond that; else None.
     """
 
     rule: RecycleRule
@@ -50,6 +51,7 @@ class Outcome:
     last_safe: date | None
     exempt: tuple[Exemption, ...] = ()
     falls_on: date | None = None
+    known_until: date | None = None
 
 
 def belongs(pools: Sequence[Pool], pool: Pool) -> Where:
@@ -123,7 +125,15 @@ def outcome(
         elif free_on > falls_on:
             exempt.append(exemption)
             until = None if until is None else max(until, free_on)
-    return Outcome(rule=rule, anchor=anchor, last_safe=last_safe, exempt=tuple(exempt), falls_on=until)
+    known_until = None if calendar is None else calendar.known_until
+    return Outcome(
+        rule=rule,
+        anchor=anchor,
+        last_safe=last_safe,
+        exempt=tuple(exempt),
+        falls_on=until,
+        known_until=known_until if known_until is not None and known_until < last_safe else None,
+    )
 
 
 def fallen(outcomes: Iterable[Outcome], day: date) -> tuple[Outcome, ...]:

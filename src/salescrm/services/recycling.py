@@ -146,10 +146,8 @@ class Recycling:
         return last is None or last.through < night.day
 
     def _falls(self, night: Night) -> list[tuple[RecycleRule, Where]]:
-        zone = self.unit.zone_of(night.pool)
-        return falls(
-            night.policy.ranked_pools, night.pool, night.day, zone=zone, calendars=self.unit.calendar
-        )
+        zone, calendars = self.unit.zone_of(night.pool), self.unit.calendars_of(night.policy)
+        return falls(night.policy.ranked_pools, night.pool, night.day, zone=zone, calendars=calendars)
 
     def _context(self, night: Night) -> Context:
         return Context(night.begin, self.unit.zone_of(night.pool))
@@ -215,8 +213,9 @@ class Recycling:
         """One rung of one rule's ladder: who falls on that very day and not before."""
         unit, pool = self.unit, night.pool
         zone, falls_on = unit.zone_of(pool), night.day + warning.days * _DAY
-        then = fires(pool, rule, falls_on, zone=zone, calendars=unit.calendar)
-        before = fires(pool, rule, falls_on - _DAY, zone=zone, calendars=unit.calendar)
+        calendars = unit.calendars_of(night.policy)
+        then = fires(pool, rule, falls_on, zone=zone, calendars=calendars)
+        before = fires(pool, rule, falls_on - _DAY, zone=zone, calendars=calendars)
         if then is None or before is None:
             return 0
         mine = belongs(night.policy.ranked_pools, pool)
