@@ -24,14 +24,16 @@ from salescrm.events import CustomerProtected
 from salescrm.labels import Label
 from salescrm.page import Page
 from salescrm.policy import Policy, Pool
-from salescrm.query import EVERYTHING, F, Tally, Where, count
+from salescrm.query import EVERYTHING, F, Where
 from salescrm.query.fields import OrderLike
 from salescrm.rules.claiming import ClaimDecision, Claimer, may_be_assigned, may_claim
 from salescrm.rules.falling import FallDecision
+from salescrm.rules.nights import stranded
 from salescrm.services.claimers import Claimers
 from salescrm.services.falls import Falls
 from salescrm.services.hiding import hidden_from
 from salescrm.services.ownership import Ownership
+from salescrm.services.recycling import Recycling
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, clean_text
 from salescrm.whole import whole
@@ -250,16 +252,9 @@ class PoolService:
         Raises:
             InvalidDefinition: It closes a pool, or has none of that name, that still holds customers.
         """
-        held = self.unit.unscoped(Customer).tally(
-            Tally(by=[F.pool_id], measures=[count()], where=F.pool_id.is_set() & F.owner_id.is_null())
-        )
-        open_ones = {pool.key for pool in policy.ranked_pools}
-        problems: list[str] = []
-        for key, many in sorted(held):
-            if key not in open_ones:
-                problems.append(f"the pool {key} can't be closed: it holds {many} customers")
+        problems = stranded(policy, Recycling(self.unit).held())
         if problems:
-            raise InvalidDefinition("Policy", tuple(problems))
+            raise InvalidDefinition("Policy", problems)
 
     def _take(
         self,
