@@ -30,7 +30,7 @@ _MOMENT: Final = timedelta(milliseconds=1)
 _Floor: TypeAlias = Callable[[Pool, tzinfo], date]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Night:
     """One day's run of one pool, under the version of the policy that holds when that day begins."""
 
@@ -47,7 +47,7 @@ class Night:
         return self.begin, self.rank
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Stretch:
     """The nights of one pool under one version of the policy, from the day *first* to the day *last*."""
 
