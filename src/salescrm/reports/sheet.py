@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 from typing import Final, TypeAlias
+from unicodedata import east_asian_width
 
 import attrs
 
 from salescrm.labels import Label, Language
 from salescrm.values import Money
 
-__all__ = ["Bar", "Cell", "Column", "Sheet", "heading", "moneys", "percent", "plain_days", "whole"]
+__all__ = ["Bar", "Cell", "Column", "Sheet", "heading", "moneys", "percent", "plain_days", "whole", "wide"]
 
 NOTHING: Final = "–"
+#: How many signs the longest bar has in text.
+_LONGEST: Final = 20
 
 
 @attrs.frozen
@@ -59,6 +62,34 @@ class Sheet:
         return (
             f"<div><table>{caption}<thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table>{notes}</div>"
         )
+
+    def __str__(self) -> str:
+        """The table as lines of text, its columns aligned also where signs are as wide as two."""
+        heads = tuple(column.heading for column in self.columns)
+        lines = [heads, *(tuple(_text(cell) for cell in row) for row in self.rows)]
+        widths = [max(map(wide, column)) for column in zip(*lines, strict=True)]
+        shown = (
+            "  ".join(
+                _padded(text, width, column)
+                for text, width, column in zip(line, widths, self.columns, strict=True)
+            ).rstrip()
+            for line in lines
+        )
+        return "\n".join((self.title, "", *shown, *(("", *self.notes) if self.notes else ())))
+
+
+def wide(text: str) -> int:
+    """How many columns of a terminal *text* takes."""
+    return sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
+
+
+def _text(cell: Cell) -> str:
+    return "\u2588" * round(cell.share * _LONGEST) if isinstance(cell, Bar) else cell
+
+
+def _padded(text: str, width: int, column: Column) -> str:
+    space = " " * (width - wide(text))
+    return space + text if column.number else text + space
 
 
 def _align(column: Column) -> str:

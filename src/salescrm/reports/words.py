@@ -50,6 +50,29 @@ WORDS: Final[Mapping[str, Label]] = MappingProxyType(
         "all_deals": Label("All deals", "全部商机"),
         "opened_in": Label("Deals opened {days}", "{days} 创建的商机"),
         "closed_in": Label("Deals closed {days}", "{days} 结束的商机"),
+        "simulation": Label("What the nights will do", "公海回收预演"),
+        "simulated": Label(
+            "From {since} to {until}: {falls} customers fall, {warnings} warnings, {nights} nights",
+            "{since} 至 {until}：落入公海 {falls} 个客户，预警 {warnings} 条，共 {nights} 个夜间批次",
+        ),
+        "stops": Label(
+            "From {at} on the runs refuse to start: {problems}", "{at} 起夜间批次将拒绝执行：{problems}"
+        ),
+        "falls_of": Label(
+            "{customer} falls from {owner} into {pool} on {day} by the rule “{rule}”{also}",
+            "{customer}将于{day}从{owner}名下落入{pool}，规则“{rule}”{also}",
+        ),
+        "also": Label("; also by {rules}", "；同时触发{rules}"),
+        "warned_of": Label(
+            "On {day}, {told} will be warned: {customer} falls into {pool} on {falls_on}, in {days} days",
+            "{day}将提醒{told}：{customer}将于{falls_on}落入{pool}，还有{days}天",
+        ),
+        "day": Label("Day", "日期"),
+        "pool": Label("Pool", "公海"),
+        "rule": Label("Rule", "规则"),
+        "falls": Label("Fall", "落入公海"),
+        "warnings": Label("Warnings", "预警"),
+        "more": Label("and {many} more lines", "另有 {many} 行"),
         "as_of": Label("as of {at} ({zone})", "截至 {at}（{zone}）"),
     }
 )

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, assert_never
 
 import attrs
 
-from salescrm.calendars import Calendar, day_of, last_safe_day, latest_anchor, start_of_day
+from salescrm.calendars import Calendar, day_of, first_day_from, last_safe_day, latest_anchor, start_of_day
 from salescrm.entities import Customer
 from salescrm.entities.customers import FOR_GOOD
 from salescrm.policy.pools import Exemption, Pool, RecycleRule
@@ -118,7 +118,7 @@ def outcome(
         ends = _exempt_until(exemption, customer)
         if ends is None:
             continue
-        free_on = _first_day_from(ends, zone) if ends < FOR_GOOD else None
+        free_on = first_day_from(ends, zone) if ends < FOR_GOOD else None
         if free_on is None:
             exempt.append(exemption)
             until = None
@@ -219,9 +219,3 @@ def _exempt_until(exemption: Exemption, customer: Customer) -> datetime | None:
         case _:
             assert_never(exemption)
     return FOR_GOOD if holds else None
-
-
-def _first_day_from(moment: datetime, zone: tzinfo) -> date:
-    """The first day that begins at *moment* or later."""
-    day = day_of(moment, zone)
-    return day if start_of_day(day, zone) >= moment else day + _DAY

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import attrs
@@ -23,15 +23,19 @@ from salescrm.errors import (
 from salescrm.events import CustomerProtected
 from salescrm.labels import Label
 from salescrm.page import Page
-from salescrm.policy import Policy, Pool
-from salescrm.query import EVERYTHING, F, Tally, Where, count
+from salescrm.policy import Policies, Policy, Pool
+from salescrm.query import EVERYTHING, F, Where
 from salescrm.query.fields import OrderLike
+from salescrm.reports.simulation import Simulation
 from salescrm.rules.claiming import ClaimDecision, Claimer, may_be_assigned, may_claim
 from salescrm.rules.falling import FallDecision
+from salescrm.rules.nights import stranded
 from salescrm.services.claimers import Claimers
 from salescrm.services.falls import Falls
 from salescrm.services.hiding import hidden_from
 from salescrm.services.ownership import Ownership
+from salescrm.services.recycling import Recycling
+from salescrm.services.simulating import simulate
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, clean_text
 from salescrm.whole import whole
@@ -243,6 +247,20 @@ class PoolService:
         found = None if pool is None else self._pool(pool)
         return self._falls.outlook(member=None if member is None else Id(member), pool=found, days=days)
 
+    def simulate(self, *, at: datetime, policy: Policy | Policies | None = None) -> Simulation:
+        """
+        What the nightly runs will do from now to the moment *at*, if nothing else happens; nothing is written.
+
+        By the versions of the policy as they come to be in force, or by *policy*: one alone holds throughout.  Missed
+        nights are made up for first.  Of the customers that the acting member may see.  Plugins are not asked whether
+        they keep one: they may write.
+
+        Raises:
+            InvalidValue: *at* is past or has no time zone, or *policy* is none.
+            InvalidDefinition: A pool that is closed, or not in the policy, holds customers: no run would start.
+        """
+        return simulate(self.unit, at=at, policy=policy)
+
     def check(self, policy: Policy) -> None:
         """
         Nothing, if *policy* may take the place of the one in force.
@@ -250,16 +268,9 @@ class PoolService:
         Raises:
             InvalidDefinition: It closes a pool, or has none of that name, that still holds customers.
         """
-        held = self.unit.unscoped(Customer).tally(
-            Tally(by=[F.pool_id], measures=[count()], where=F.pool_id.is_set() & F.owner_id.is_null())
-        )
-        open_ones = {pool.key for pool in policy.ranked_pools}
-        problems: list[str] = []
-        for key, many in sorted(held):
-            if key not in open_ones:
-                problems.append(f"the pool {key} can't be closed: it holds {many} customers")
+        problems = stranded(policy, Recycling(self.unit).held())
         if problems:
-            raise InvalidDefinition("Policy", tuple(problems))
+            raise InvalidDefinition("Policy", problems)
 
     def _take(
         self,

@@ -7,44 +7,32 @@ that a run after missed nights does what those nights would have done, and two r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
 
 import attrs
 
-from salescrm.calendars import day_of, start_of_day
 from salescrm.checking import Context
 from salescrm.entities import Customer, Member, Notice, Opportunity, OwnershipEntry, PoolRun, Record
 from salescrm.entities.customers import left_to
 from salescrm.events import CustomerFallsSoon, CustomerRecycled, Event, OpportunityEdited
-from salescrm.policy import Policy, Pool, RecycleRule
+from salescrm.policy import Pool, RecycleRule
 from salescrm.policy.pools import PoolWarning
-from salescrm.query import F, Not, Order, Query, Where
+from salescrm.query import F, Not, Order, Query, Tally, Where, count
 from salescrm.query.nodes import all_of
+from salescrm.rules.nights import Night, due, nights
 from salescrm.rules.recycling import belongs, falls, fires
 from salescrm.services.claimers import Claimers
 from salescrm.unit import UnitOfWork
-from salescrm.values import Id, Moment
+from salescrm.values import Id
 
-__all__ = ["Night", "Ran", "Recycling"]
+__all__ = ["BATCH", "Ran", "Recycling", "Told"]
 
 #: How many customers one transaction takes; locks last as long as it does.
 BATCH: Final = 20_000
-#: How many nights one run makes up for; who has missed more is not waiting for the rest.
-_MOST_NIGHTS: Final = 366
 _DAY: Final = timedelta(days=1)
 _AT_ONCE: Final = 500
-
-
-@attrs.frozen(kw_only=True)
-class Night:
-    """One day's run of one pool, under the version of the policy that holds when that day begins."""
-
-    policy: Policy
-    pool: Pool
-    day: date
-    begin: Moment
 
 
 @attrs.frozen(kw_only=True)
@@ -70,22 +58,21 @@ class Recycling:
         self.unit = unit
         self._customers = unit.unscoped(Customer)
 
-    def due(self, pool_key: str) -> list[date]:
-        """The days of the pool that are to be run: those that were missed since the last one, and today."""
+    def nights(self) -> list[Night]:
+        """The nights that are to be run now, in order: those that were missed, and today's, of the pools that are open."""
         unit = self.unit
-        pool = unit.policy.pool(pool_key)
-        today = day_of(unit.now(), unit.zone_of(pool))
-        last = unit.unscoped(PoolRun).peek(Id(pool_key))
-        first = today if last is None else min(today, max(last.through + _DAY, today - _MOST_NIGHTS * _DAY))
-        return [first + n * _DAY for n in range((today - first).days + 1)]
+        open_ones = {pool.key for pool in unit.policy.ranked_pools}
+        found = nights(due(unit.kit.policies, self.through(), now=unit.now()))
+        return [night for night in found if night.pool.key in open_ones]
 
-    def night(self, pool_key: str, day: date) -> Night | None:
-        """The run of that *day*, by what holds when it begins; None where the pool was not open then."""
-        unit = self.unit
-        begin = start_of_day(day, unit.zone_of(unit.policy.pool(pool_key)))
-        policy = unit.kit.policies.at(begin)
-        pool = next((one for one in policy.ranked_pools if one.key == pool_key), None)
-        return None if pool is None else Night(policy=policy, pool=pool, day=day, begin=begin)
+    def through(self) -> dict[str, date]:
+        """By pool, the last day whose run was finished."""
+        return {run.id: run.through for run in self.unit.unscoped(PoolRun).stream()}
+
+    def held(self) -> dict[str, int]:
+        """By pool, how many customers it holds."""
+        in_pools = Tally(by=[F.pool_id], measures=[count()], where=F.pool_id.is_set() & F.owner_id.is_null())
+        return dict(self.unit.unscoped(Customer).tally(in_pools))
 
     def recycle(self, night: Night, *, kept: set[Id], batch: int = BATCH) -> int:
         """
@@ -146,11 +133,11 @@ class Recycling:
         return last is None or last.through < night.day
 
     def _falls(self, night: Night) -> list[tuple[RecycleRule, Where]]:
-        zone, calendars = self.unit.zone_of(night.pool), self.unit.calendars_of(night.policy)
-        return falls(night.policy.ranked_pools, night.pool, night.day, zone=zone, calendars=calendars)
+        calendars = self.unit.calendars_of(night.policy)
+        return falls(night.policy.ranked_pools, night.pool, night.day, zone=night.zone, calendars=calendars)
 
     def _context(self, night: Night) -> Context:
-        return Context(night.begin, self.unit.zone_of(night.pool))
+        return Context(night.begin, night.zone)
 
     def _sweep(
         self, night: Night, rule: RecycleRule, where: Where, flags: dict[str, Where], batch: int
@@ -212,7 +199,7 @@ class Recycling:
     def _warn(self, night: Night, rule: RecycleRule, warning: PoolWarning) -> int:
         """One rung of one rule's ladder: who falls on that very day and not before."""
         unit, pool = self.unit, night.pool
-        zone, falls_on = unit.zone_of(pool), night.day + warning.days * _DAY
+        zone, falls_on = night.zone, night.day + warning.days * _DAY
         calendars = unit.calendars_of(night.policy)
         then = fires(pool, rule, falls_on, zone=zone, calendars=calendars)
         before = fires(pool, rule, falls_on - _DAY, zone=zone, calendars=calendars)
@@ -220,17 +207,16 @@ class Recycling:
             return 0
         mine = belongs(night.policy.ranked_pools, pool)
         given = 0
-        told = _Told(unit, pool, warning)
+        told = Told(unit)
         for customers in self._chunks(all_of([then, Not(before), mine]), self._context(night)):
-            notices = list(told.notices(customers, rule, falls_on))
             events = [
                 CustomerFallsSoon(
                     record_id=customer.id, pool=pool.key, rule=rule.key, falls_on=falls_on,
-                    days_left=warning.days, told=told.whom(customer),
+                    days_left=warning.days, told=told.whom(customer.owner_id, pool, warning),
                 )
                 for customer in customers
             ]  # fmt: skip
-            self._customers.tell(events, notices)
+            self._customers.tell(events, [notice for event in events for notice in _notices(event)])
             given += len(customers)
         return given
 
@@ -246,46 +232,45 @@ class Recycling:
             after = found[-1].id
 
 
-class _Told:
-    """Who is warned of a customer."""
+class Told:
+    """Who is warned."""
 
-    def __init__(self, unit: UnitOfWork, pool: Pool, warning: PoolWarning) -> None:
-        self._unit, self._pool, self._to = unit, pool, warning.to
-        self._days = warning.days
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
         self._managers: dict[Id, Id | None] = {}
 
-    def whom(self, customer: Customer) -> tuple[Id, ...]:
-        """The ids of the members."""
-        if customer.owner_id is None:
+    def whom(self, owner_id: Id | None, pool: Pool, warning: PoolWarning) -> tuple[Id, ...]:
+        """The ids of the members who get *warning* of a customer of *owner_id*."""
+        if owner_id is None:
             return ()
-        match self._to:
+        match warning.to:
             case "owner":
-                return (customer.owner_id,)
+                return (owner_id,)
             case "admins":
-                return tuple(map(Id, self._pool.admins))
+                return tuple(map(Id, pool.admins))
             case "manager":
-                manager = self._manager(customer.owner_id)
-                return (customer.owner_id,) if manager is None else (manager,)
-
-    def notices(self, customers: Iterable[Customer], rule: RecycleRule, falls_on: date) -> Iterator[Notice]:
-        """What each of them is told."""
-        for customer in customers:
-            for member_id in self.whom(customer):
-                yield Notice(
-                    member_id=member_id,
-                    kind="falls-soon",
-                    entity="customers",
-                    record_id=customer.id,
-                    data={
-                        "pool": self._pool.key,
-                        "rule": rule.key,
-                        "falls_on": falls_on.isoformat(),
-                        "days_left": self._days,
-                    },
-                )
+                manager = self._manager(owner_id)
+                return (owner_id,) if manager is None else (manager,)
 
     def _manager(self, member_id: Id) -> Id | None:
         if member_id not in self._managers:
             member = self._unit.unscoped(Member).peek(member_id)
             self._managers[member_id] = None if member is None else member.manager_id
         return self._managers[member_id]
+
+
+def _notices(event: CustomerFallsSoon) -> Iterator[Notice]:
+    """What each of those who are told is told."""
+    for member_id in event.told:
+        yield Notice(
+            member_id=Id(member_id),
+            kind="falls-soon",
+            entity="customers",
+            record_id=event.record_id,
+            data={
+                "pool": event.pool,
+                "rule": event.rule,
+                "falls_on": event.falls_on.isoformat(),
+                "days_left": event.days_left,
+            },
+        )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from salescrm.rules.nights import Night
 from salescrm.running import repeat
 from salescrm.services.pools import PoolService
-from salescrm.services.recycling import BATCH, Night, Ran, Recycling
+from salescrm.services.recycling import BATCH, Ran, Recycling
 from salescrm.unit import Kit, UnitOfWork
 from salescrm.values import Id
 
@@ -29,35 +30,25 @@ def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
     def begin() -> UnitOfWork:
         return UnitOfWork(kit, kit.backend.open(tenant), member=_WORKER, owned=True)
 
-    def checked(work: UnitOfWork) -> list[str]:
+    def checked(work: UnitOfWork) -> list[Night]:
         PoolService(work).check(work.policy)
-        return [pool.key for pool in work.policy.ranked_pools]
+        return Recycling(work).nights()
 
     total = Ran()
-    for pool in repeat(kit, begin, checked):
-        nights = repeat(
-            kit,
-            begin,
-            lambda work, pool=pool: _nights(Recycling(work), pool),  # type: ignore[misc]  # bound now
-        )
-        for night in nights:
-            kept: set[Id] = set()
-            while True:
-                done = repeat(
-                    kit,
-                    begin,
-                    lambda work, night=night, kept=kept: _step(Recycling(work), night, kept, batch),  # type: ignore[misc]  # bound now
-                    attempts=_ATTEMPTS,
-                )
-                total += done
-                if not done.recycled:
-                    break
+    # One after the other as they began, across the pools: what one pool took on an earlier night is not another's.
+    for night in repeat(kit, begin, checked):
+        kept: set[Id] = set()
+        while True:
+            done = repeat(
+                kit,
+                begin,
+                lambda work, night=night, kept=kept: _step(Recycling(work), night, kept, batch),  # type: ignore[misc]  # bound now
+                attempts=_ATTEMPTS,
+            )
+            total += done
+            if not done.recycled:
+                break
     return total
-
-
-def _nights(recycling: Recycling, pool: str) -> list[Night]:
-    found = (recycling.night(pool, day) for day in recycling.due(pool))
-    return [night for night in found if night is not None]
 
 
 def _step(recycling: Recycling, night: Night, kept: set[Id], batch: int) -> Ran:
