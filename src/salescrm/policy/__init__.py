@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salescrm.policy.assignments import AssignmentRule, LoadWeights, Strategy
 from salescrm.policy.parts import (
     ExtraEntity,
     ExtraField,
@@ -27,6 +28,7 @@ from salescrm.policy.vocabulary import Choice, Choices, ChosenField, shipped_cho
 
 __all__ = [
     "Anchor",
+    "AssignmentRule",
     "Choice",
     "Choices",
     "ChosenField",
@@ -36,6 +38,7 @@ __all__ = [
     "ExtraField",
     "ExtraKind",
     "FollowUpWindows",
+    "LoadWeights",
     "NumberedEntity",
     "Numbering",
     "Policies",
@@ -45,6 +48,7 @@ __all__ = [
     "PoolWarning",
     "Protection",
     "RecycleRule",
+    "Strategy",
     "Told",
     "dumps",
     "from_plain",

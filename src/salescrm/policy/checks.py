@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, get_args
 from zoneinfo import ZoneInfo
 
 import attrs
 
 from salescrm.catalog import schemas
-from salescrm.checking import Context
-from salescrm.checking.conditions import Conditions
-from salescrm.errors import Invalid
 from salescrm.labels import Label, Language
+from salescrm.policy.asking import unaskable
+from salescrm.policy.assignments import problems_of as assignment_problems
 from salescrm.policy.parts import ExtraEntity, ExtraKind, NumberedEntity, Numbering
 from salescrm.policy.vocabulary import ChosenField
-from salescrm.query.nodes import Where, shape
-from salescrm.schema import Schema, nearest
+from salescrm.schema import nearest
 from salescrm.stages.checks import is_key
 from salescrm.values import CURRENCIES
 
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["problems_of"]
 
 _EXTRA_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TODAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY_PATTERN: Final = re.compile(r"(?:%[Yymd]|[-/._])*")
 
 
@@ -41,6 +37,7 @@ def problems_of(policy: Policy) -> Iterator[str]:
     yield from _extra(policy)
     yield from _windows(policy)
     yield from _choices(policy)
+    yield from _assignments(policy)
 
 
 def _locale(policy: Policy) -> Iterator[str]:
@@ -90,21 +87,8 @@ def _conditions(policy: Policy) -> Iterator[str]:
         return
     known = schemas(policy.extra_kinds)
     for pipeline, stage, one in asked:
-        if (why := _unaskable(one.where, known)) is not None:
+        if (why := unaskable(one.where, "opportunities", known)) is not None:
             yield f"stage {stage} of {pipeline}, condition {one.code}: {why}"
-
-
-def _unaskable(where: Where, known: Mapping[str, Schema]) -> str | None:
-    making, literals = Conditions(known["opportunities"], known), list[object]()
-    try:
-        making.make(where)
-        shape(where, literals)
-        for slot in making.slots:
-            # Relative moments are within the calendar today, or the question is of no use.
-            slot.convert(literals[slot.literal], Context(_TODAY, UTC))
-    except Invalid as problem:
-        return str(problem)
-    return None
 
 
 def _numbering(policy: Policy) -> Iterator[str]:
@@ -170,6 +154,12 @@ def _choices(policy: Policy) -> Iterator[str]:
                 yield f"choices of {choices.field}: {choice.key!r} is no key; 1 to 64 characters that show are wanted"
             if _is_unnamed(choice.label):
                 yield f"choices of {choices.field}: {choice.key} needs a name in both languages"
+
+
+def _assignments(policy: Policy) -> Iterator[str]:
+    if policy.assignments:
+        yield from _twice("assignments", [rule.key for rule in policy.assignments])
+        yield from assignment_problems(policy.assignments, schemas(policy.extra_kinds))
 
 
 def _twice(where: str, keys: Iterable[str]) -> Iterator[str]:

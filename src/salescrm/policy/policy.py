@@ -11,6 +11,7 @@ import attrs
 from salescrm.errors import InvalidDefinition, InvalidValue
 from salescrm.kinds import Kind
 from salescrm.labels import Label, Language
+from salescrm.policy.assignments import AssignmentRule
 from salescrm.policy.checks import problems_of
 from salescrm.policy.parts import ExtraField, FollowUpWindows, NumberedEntity, Numbering
 from salescrm.policy.pools import Pool, ranked
@@ -46,6 +47,7 @@ class Policy:
         follow_up_days: How soon to follow up, by priority.
         choices: What is offered where a field takes any text.
         pools: Where customers that nobody owns wait for a new owner; without any, they just have no owner.
+        assignments: Who gets which customers; the first rule that is for one decides.
 
     Raises:
         InvalidDefinition: The policy contradicts itself; every problem is named.
@@ -65,6 +67,7 @@ class Policy:
     choices: tuple[Choices, ...] = attrs.field(factory=shipped_choices, converter=tuple[Choices, ...])
     pipelines: tuple[Pipeline, ...] = attrs.field(factory=shipped, converter=tuple[Pipeline, ...])
     pools: tuple[Pool, ...] = attrs.field(default=(), converter=tuple[Pool, ...])
+    assignments: tuple[AssignmentRule, ...] = attrs.field(default=(), converter=tuple[AssignmentRule, ...])
 
     def __attrs_post_init__(self) -> None:
         if problems := tuple(problems_of(self)):
@@ -109,6 +112,18 @@ class Policy:
             raise InvalidValue("Customer", "pool_id", key, "nothing: this policy has no pools")
         known = ", ".join(pool.key for pool in self.pools)
         raise InvalidValue("Customer", "pool_id", key, f"one of {known}")
+
+    def assignment(self, key: str) -> AssignmentRule:
+        """The rule of assignment called *key*.
+
+        Raises:
+            InvalidValue: There is none; the error names those that are.
+        """
+        for rule in self.assignments:
+            if rule.key == key:
+                return rule
+        known = ", ".join(rule.key for rule in self.assignments) or "none"
+        raise InvalidValue("AssignmentRule", "key", key, f"one of {known}")
 
     @cached_property
     def ranked_pools(self) -> tuple[Pool, ...]:
