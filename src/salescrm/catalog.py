@@ -15,6 +15,7 @@ from salescrm.entities import (
     Contact,
     Counter,
     Customer,
+    FairShares,
     FollowUp,
     Member,
     Notice,
@@ -64,6 +65,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("updated_at",)),  # all customers, newest first
         Index(("pool_id", "entered_pool_at")),  # a pool's customers, longest there first
         Index(("quiet_since",)),  # who falls by the commonest rule, and who falls next
+        Index(("parent_id",)),  # a group of companies
         find=("name", "number", "credit_code"),
         owner_id="members",
         parent_id="customers",
@@ -138,6 +140,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
     )
     entity(Turn, "turns")
     entity(PoolRun, "pool_runs")
+    entity(FairShares, "fair_shares")
     entity(ChangeEntry, "change_log", Index(("entity", "record_id", "record_version")))  # a record's history
     entity(OutboxEvent, "events", Index(("status", "due_at")))  # what is due to be delivered
     entity(Counter, "counters")

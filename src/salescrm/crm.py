@@ -32,6 +32,7 @@ from salescrm.values import Id, IdMaker, Moment, clean_text, moment
 
 if TYPE_CHECKING:
     from salescrm.reports import Reports
+    from salescrm.services.assignments import AssignmentService
     from salescrm.services.contacts import ContactService
     from salescrm.services.customers import CustomerService
     from salescrm.services.follow_ups import FollowUpService
@@ -116,6 +117,13 @@ class Work(UnitOfWork):
         from salescrm.services.pools import PoolService
 
         return self.service(PoolService)
+
+    @property
+    def assignments(self) -> AssignmentService:
+        """Who gets which customers, by rule or as a manager says."""
+        from salescrm.services.assignments import AssignmentService
+
+        return self.service(AssignmentService)
 
     @property
     def history(self) -> HistoryService:

@@ -8,7 +8,7 @@ One plugin manager per Crm, none global.  Where no plugin implements a hook, cal
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import pluggy
@@ -18,6 +18,7 @@ from salescrm.errors import HookRefused, InvalidDefinition
 
 if TYPE_CHECKING:
     from salescrm.events import Event
+    from salescrm.rules.assigning import Candidate, Item
     from salescrm.unit import UnitOfWork
 
 __all__ = ["ENTRY_POINTS", "Hooks", "Refuse", "Specification", "hookimpl"]
@@ -64,6 +65,14 @@ class Specification:
     @_spec
     def recycling_customer(self, work: UnitOfWork, customer: Customer, pool: str, rule: str) -> bool | None:
         """Before *customer* falls into *pool* by *rule*: return False to keep it with its owner for this day."""
+
+    @_spec
+    def choosing_assignee(self, work: UnitOfWork, item: Item, candidates: Sequence[Candidate]) -> str | None:
+        """
+        Before *item* is given to one of *candidates*: return the id of whoever gets it, None for "as the strategy says".
+
+        The first answer that is not None decides.  It is asked in dry runs too, so it says who and does nothing.
+        """
 
     @_spec
     def record_added(self, work: UnitOfWork, record: Record) -> None:
@@ -156,6 +165,7 @@ class Hooks:
         )
         self.listens_to_commits = bool(self._listeners["event_committed"])
         self.listens_to_recycling = bool(self._listeners["recycling_customer"])
+        self.listens_to_assigning = bool(self._listeners["choosing_assignee"])
         self.listens_to_events = bool(self._listeners["event_happened"])
 
     def _call(self, hook: str, arguments: dict[str, Any]) -> Iterator[Any]:
@@ -213,6 +223,18 @@ class Hooks:
         """Whether the plugins let *customer* fall."""
         asked = {"work": work, "customer": customer, "pool": pool, "rule": rule}
         return all(answer is not False for answer in self._call("recycling_customer", asked))
+
+    def choosing(self, work: UnitOfWork, item: Item, candidates: Sequence[Candidate]) -> str | None:
+        """Whom the plugins want *item* to go to; None where they leave it to the strategy."""
+        asked = {"work": work, "item": item, "candidates": candidates}
+        for answer in self._call("choosing_assignee", asked):
+            if answer is None:
+                continue
+            if not any(one.id == answer for one in candidates):
+                problem = f"it must return the id of one of the candidates or None, not {answer!r}"[:200]
+                raise InvalidDefinition("Hook choosing_assignee", (problem,))
+            return cast(str, answer)
+        return None
 
     def added(self, work: UnitOfWork, record: Record) -> None:
         """Tells the plugins."""

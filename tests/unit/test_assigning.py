@@ -245,7 +245,7 @@ class TestSentences:
             "out: Cy (no longer active)" == chosen.explain("en")
         )
         assert (
-            "Customer 1分配给Ann（按产能）：至此应得0.75个，此前已得0个；未参与：Cy（已停用）"
+            "Customer 1分配给Ann（按承接能力）：至此应得0.75个，此前已得0个；未参与：Cy（已停用）"
             == chosen.explain("zh")
         )
         assert [("ann", Fraction(3, 4), 0), ("bo", Fraction(1, 4), 0)] == [
@@ -281,8 +281,8 @@ class TestSentences:
             "out: M0, M1, M2 and 2 more (at their cap), Ann (no longer active)" == nobody.explain("en")
         )
         assert (
-            "Customer 1无人可接手（按区域、按产品线、按产能）；无匹配人员：按区域；"
-            "未参与：M0、M1、M2等5人（持有已达上限）、Ann（已停用）" == nobody.explain("zh")
+            "Customer 1无人可接手（按区域、按产品线、按承接能力）；无匹配人员：按区域；"
+            "未参与：M0、M1、M2等5人（客户数已达上限）、Ann（已停用）" == nobody.explain("zh")
         )
 
     def test_a_plan_is_explained(self) -> None:

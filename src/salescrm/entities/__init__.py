@@ -8,7 +8,7 @@ from salescrm.entities.follow_ups import Attachment, FollowUp, Place, Postponeme
 from salescrm.entities.history import ChangeEntry, Counter, OutboxEvent, Receipt
 from salescrm.entities.opportunities import Competitor, Opportunity, OpportunityLine, StageChange
 from salescrm.entities.people import Leave, Member, Team
-from salescrm.entities.pools import Notice, OwnershipEntry, PoolRun, Turn
+from salescrm.entities.pools import FairShares, Notice, OwnershipEntry, PoolRun, Turn
 from salescrm.entities.products import Product
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Contact",
     "Counter",
     "Customer",
+    "FairShares",
     "FollowUp",
     "KeyDate",
     "Leave",

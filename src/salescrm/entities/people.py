@@ -7,6 +7,7 @@ from datetime import date
 import attrs
 
 from salescrm.entities.base import Record
+from salescrm.errors import InvalidValue
 from salescrm.kinds import Extra, Key, Line
 from salescrm.query import F, Where
 from salescrm.values import Email, Id
@@ -16,10 +17,20 @@ __all__ = ["Leave", "Member", "Team", "in_team"]
 
 @attrs.frozen(kw_only=True)
 class Leave:
-    """Days on which a member is away: from *first* through *last*, in the member's time zone."""
+    """
+    Days on which a member is away: from *first* through *last*, in the member's time zone.
+
+    Raises:
+        InvalidValue: It ends before it begins.
+    """
 
     first: date
     last: date
+
+    def __attrs_post_init__(self) -> None:
+        # What is no day at all is refused when it is stored, and said so.
+        if isinstance(self.first, date) and isinstance(self.last, date) and self.last < self.first:
+            raise InvalidValue("Leave", "last", self.last, "a day that is not before the first one")
 
     def covers(self, day: date) -> bool:
         """Whether they are away on *day*."""
@@ -47,7 +58,10 @@ class Member(Record):
     active: bool = True
     #: How many new customers or leads a week; None for no limit.
     weekly_capacity: int | None = None
+    leave: tuple[Leave, ...] = ()
+    #: Product lines and whatever else a customer may ask for, as customers' interests spell it.
     skills: tuple[Key, ...] = ()
+    #: Provinces, cities, districts, as customers' regions spell them; ``辽宁省/朝阳市`` says which 朝阳市.
     territories: tuple[Key, ...] = ()
     email: Email | None = None
     #: IANA name; the policy's zone where it is None.

@@ -13,7 +13,7 @@ from salescrm.kinds import Key, Text
 from salescrm.query import F, Where
 from salescrm.values import Id, Moment
 
-__all__ = ["Notice", "OwnershipEntry", "OwnershipKind", "PoolRun", "Turn", "unseen_by"]
+__all__ = ["FairShares", "Notice", "OwnershipEntry", "OwnershipKind", "PoolRun", "Turn", "unseen_by"]
 
 OwnershipKind: TypeAlias = Literal["claimed", "assigned", "transferred", "released", "recycled"]
 
@@ -23,8 +23,8 @@ class OwnershipEntry(Record):
     """
     One change of a customer's owner: a line of the ownership ledger, which is only ever added to.
 
-    Whoever did it is *created_by*.  A customer's first owner stands in its change log: the ledger begins with what
-    became of it then.
+    Whoever did it is *created_by*.  A first owner who was given with a new customer stands in its change log, and the
+    ledger begins with what became of it then; one whom a rule of assignment chose stands here.
     """
 
     customer_id: Id
@@ -36,7 +36,7 @@ class OwnershipEntry(Record):
     #: The pool that it left, or came into.
     pool: Key | None = None
     reason: Text | None = None
-    #: The recycle rule that decided, and all that fired.
+    #: The rule of recycling or assignment that decided, and all of recycling that fired.
     rule: Key | None = None
     rules: tuple[Key, ...] = ()
     policy_version: int = 1
@@ -65,6 +65,13 @@ class PoolRun(Record):
 
     #: The last day whose run was finished, in the pool's time zone.
     through: date
+
+
+@attrs.frozen(kw_only=True)
+class FairShares(Record):
+    """How everybody stands whom a rule of assignment gives to; the id is the rule's key, *data* what its `Shares` dump."""
+
+    data: Mapping[str, Any]
 
 
 def unseen_by(member_id: Id) -> Where:

@@ -20,6 +20,7 @@ Every error that salescrm raises, and nothing else.
      │   ├─ MoveRefused              the stage machine names every unmet requirement
      │   ├─ StateRefused             not in this state
      │   ├─ ClaimRefused             a pool's rules, customer by customer
+     │   ├─ AssignmentRefused        nobody can take it, or none of the rules is for it
      │   ├─ ProtectionRefused        as many as they may are protected already
      │   └─ HookRefused              a plugin of the host said no
      ├─ WorkEnded                    the unit of work is over, by commit, rollback or a failed write
@@ -59,6 +60,7 @@ from salescrm.errors.base import (
 from salescrm.errors.base import ascii_safe as ascii_safe
 from salescrm.errors.base import fact as fact
 from salescrm.errors.refusals import (
+    AssignmentRefused,
     ClaimRefused,
     Forbidden,
     HookRefused,
@@ -69,6 +71,7 @@ from salescrm.errors.refusals import (
 )
 
 __all__ = [
+    "AssignmentRefused",
     "ClaimRefused",
     "Conflict",
     "CrmError",

@@ -10,6 +10,7 @@ from salescrm.errors.base import CrmError, Unmet
 from salescrm.labels import Label, Language
 
 __all__ = [
+    "AssignmentRefused",
     "ClaimRefused",
     "Explained",
     "Forbidden",
@@ -99,6 +100,25 @@ class ClaimRefused(Refused):
     @property
     def code(self) -> str:  # type: ignore[override]  # each refusal has its own
         """Why the first of them is refused: ``already-owned``, ``not-a-member``, ``cap``, …"""
+        return self.decisions[0].verdict
+
+    def fact(self, name: str) -> str:
+        if name == "decisions":
+            return "; ".join(one.explain("en") for one in self.decisions[:20])
+        return super().fact(name)
+
+
+@attrs.frozen
+class AssignmentRefused(Refused):
+    """These customers can't be given out; *decisions* say why, customer by customer."""
+
+    decisions: tuple[Explained, ...]
+
+    template = "this can't be assigned: {decisions}"
+
+    @property
+    def code(self) -> str:  # type: ignore[override]  # each refusal has its own
+        """Why the first of them can't: ``nobody``, ``already-owned`` or ``no-rule``."""
         return self.decisions[0].verdict
 
     def fact(self, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salescrm.policy.assignments import AssignmentRule, LoadWeights, Strategy
 from salescrm.policy.calendars import Weekday, WorkCalendar
 from salescrm.policy.parts import (
     ExtraEntity,
@@ -28,6 +29,7 @@ from salescrm.policy.vocabulary import Choice, Choices, ChosenField, shipped_cho
 
 __all__ = [
     "Anchor",
+    "AssignmentRule",
     "Choice",
     "Choices",
     "ChosenField",
@@ -37,6 +39,7 @@ __all__ = [
     "ExtraField",
     "ExtraKind",
     "FollowUpWindows",
+    "LoadWeights",
     "NumberedEntity",
     "Numbering",
     "Policies",
@@ -46,6 +49,7 @@ __all__ = [
     "PoolWarning",
     "Protection",
     "RecycleRule",
+    "Strategy",
     "Told",
     "Weekday",
     "WorkCalendar",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, get_args
 import attrs
 
 from salescrm.labels import Label, Language
+from salescrm.policy.assignments import problems_of as assignment_problems
 from salescrm.policy.parts import ExtraEntity, ExtraKind, NumberedEntity, Numbering
 from salescrm.policy.pool_checks import is_zone, pool_problems, work_calendar_problems
 from salescrm.policy.questions import schemas_of, unaskable
@@ -38,6 +39,7 @@ def problems_of(policy: Policy) -> Iterator[str]:
     yield from _choices(policy)
     yield from work_calendar_problems(policy)
     yield from pool_problems(policy)
+    yield from _assignments(policy)
 
 
 def _locale(policy: Policy) -> Iterator[str]:
@@ -155,6 +157,12 @@ def _choices(policy: Policy) -> Iterator[str]:
                 yield f"choices of {choices.field}: {choice.key!r} is no key; 1 to 64 characters that show are wanted"
             if _is_unnamed(choice.label):
                 yield f"choices of {choices.field}: {choice.key} needs a name in both languages"
+
+
+def _assignments(policy: Policy) -> Iterator[str]:
+    if policy.assignments:
+        yield from _twice("assignments", [rule.key for rule in policy.assignments])
+        yield from assignment_problems(policy.assignments, schemas_of(policy.extra_kinds))
 
 
 def _twice(where: str, keys: Iterable[str]) -> Iterator[str]:

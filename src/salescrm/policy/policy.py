@@ -13,6 +13,7 @@ from salescrm.calendars import Calendar
 from salescrm.errors import InvalidDefinition, InvalidValue
 from salescrm.kinds import Kind
 from salescrm.labels import Label, Language
+from salescrm.policy.assignments import AssignmentRule
 from salescrm.policy.calendars import WorkCalendar
 from salescrm.policy.checks import problems_of
 from salescrm.policy.parts import ExtraField, FollowUpWindows, NumberedEntity, Numbering
@@ -55,6 +56,7 @@ class Policy:
         choices: What is offered where a field takes any text.
         calendars: Working calendars, for limits in working days; those that a host gives to `connect` come first.
         pools: Where customers that nobody owns wait for a new owner; without any, they just have no owner.
+        assignments: Who gets which customers; the first rule that is for one decides.
 
     Raises:
         InvalidDefinition: The policy contradicts itself; every problem is named.
@@ -75,6 +77,7 @@ class Policy:
     pipelines: tuple[Pipeline, ...] = attrs.field(factory=shipped, converter=tuple[Pipeline, ...])
     calendars: tuple[WorkCalendar, ...] = attrs.field(default=(), converter=tuple[WorkCalendar, ...])
     pools: tuple[Pool, ...] = attrs.field(default=(), converter=tuple[Pool, ...])
+    assignments: tuple[AssignmentRule, ...] = attrs.field(default=(), converter=tuple[AssignmentRule, ...])
 
     def __attrs_post_init__(self) -> None:
         if problems := tuple(problems_of(self)):
@@ -141,6 +144,18 @@ class Policy:
     @cached_property
     def _calendars(self) -> Mapping[str, Calendar]:
         return {one.key: one.calendar() for one in self.calendars}
+
+    def assignment(self, key: str) -> AssignmentRule:
+        """The rule of assignment called *key*.
+
+        Raises:
+            InvalidValue: There is none; the error names those that are.
+        """
+        for rule in self.assignments:
+            if rule.key == key:
+                return rule
+        known = ", ".join(rule.key for rule in self.assignments) or "none"
+        raise InvalidValue("AssignmentRule", "key", key, f"one of {known}")
 
     @cached_property
     def ranked_pools(self) -> tuple[Pool, ...]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from salescrm.calendars import day_of, start_of_day
 from salescrm.entities import Customer, Member, OwnershipEntry, Team, Turn
 from salescrm.errors import Duplicate, InvalidValue, Transient
 from salescrm.policy import Pool
-from salescrm.query import F, Tally, highest
+from salescrm.query import F, Query, Tally, highest
 from salescrm.rules.claiming import Claimer
-from salescrm.storage import Insert
+from salescrm.storage import Insert, Store
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, clean_text
 
@@ -19,6 +19,8 @@ __all__ = ["Claimers"]
 
 #: How many ids one question asks for.
 _AT_ONCE = 500
+#: How often turns are made that others make at the same time.
+_TRIES = 5
 
 
 class Claimers:
@@ -42,39 +44,58 @@ class Claimers:
 
         Two claims at once would both find room for one more; the second one waits here, and then finds the first one's.
         """
+        self.take_turns([member_id])
+
+    def take_turns(self, ids: Iterable[Id]) -> None:
+        """The turns of all *ids*, in an order that is always the same, so that two who want several don't block each other."""
         unit = self.unit
         if not unit.kit.backend.capabilities.concurrent_writers:
             unit.write()  # where one writer waits for another, this is all
             return
-        self._make_turn(member_id)
+        wanted = sorted(set(ids))
+        self._make_turns(wanted)
         turns = unit.unscoped(Turn)
-        if not turns.change_quietly(F.id == member_id, {}, limit=1, skip_locked=False):
-            unit.fail()
-            raise Transient("this transaction began before there was a turn to take")
+        for start in range(0, len(wanted), _AT_ONCE):
+            part = wanted[start : start + _AT_ONCE]
+            mine = F.id.one_of(part)
+            taken = turns.change_quietly(mine, {}, order=[F.id], limit=len(part), skip_locked=False)
+            if len(taken) != len(part):
+                unit.fail()
+                raise Transient("this transaction began before there was a turn to take")
 
-    def _make_turn(self, member_id: Id) -> None:
-        """Sees to it that there is one; in a transaction of its own, so that nobody waits for a long Work."""
-        unit = self.unit
-        schema, now = unit.kit.by_record[Turn], unit.now()
-        turn = Turn(
-            id=member_id,
-            tenant=unit.tenant,
+    def _make_turns(self, ids: Sequence[Id]) -> None:
+        """Sees to it that there are such; in a transaction of its own, so that nobody waits for a long Work."""
+        for _ in range(_TRIES):
+            store = self.unit.kit.backend.open(self.unit.tenant)
+            try:
+                if missing := self._missing(store, ids):
+                    store.write(Insert(self.unit.kit.by_record[Turn], list(map(self._turn, missing))))
+                    store.commit()
+            except (Duplicate, Transient):
+                continue  # somebody else makes some of them just now
+            finally:
+                store.rollback()  # gives back what the store holds, whatever became of it
+            return
+
+    def _missing(self, store: Store, ids: Sequence[Id]) -> list[Id]:
+        unit, found = self.unit, set[Id]()
+        for start in range(0, len(ids), _AT_ONCE):
+            query = Query(where=F.id.one_of(ids[start : start + _AT_ONCE]), limit=_AT_ONCE)
+            asked = unit.kit.checker.find(unit.kit.by_record[Turn], query, unit.context)
+            found.update(one.id for one in store.find(asked))
+        return [id for id in ids if id not in found]
+
+    def _turn(self, id: Id) -> Turn:
+        now, member = self.unit.now(), self.unit.member
+        return Turn(
+            id=id,
+            tenant=self.unit.tenant,
             version=1,
             created_at=now,
-            created_by=unit.member,
+            created_by=member,
             updated_at=now,
-            updated_by=unit.member,
+            updated_by=member,
         )
-        store = unit.kit.backend.open(unit.tenant)
-        try:
-            if store.get(schema, member_id) is not None:
-                return
-            store.write(Insert(schema, [turn]))
-            store.commit()
-        except (Duplicate, Transient):
-            pass  # somebody else makes it just now
-        finally:
-            store.rollback()  # gives back what the store holds, whatever became of it
 
     def claimer(self, member_id: Id, pool: Pool, customer_ids: Sequence[Id]) -> Claimer:
         """*member_id* before *pool*, wanting *customer_ids*; nothing is counted that the pool does not limit."""

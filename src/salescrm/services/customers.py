@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, ClassVar, Unpack
 
 from salescrm.entities import Collaborator, Contact, Customer, FollowUp, Opportunity
@@ -11,6 +12,7 @@ from salescrm.entities.customers import Access
 from salescrm.errors import InvalidValue, StateRefused
 from salescrm.events import CustomerCreated, CustomerEdited, CustomerRemoved, Event
 from salescrm.query import F, Tally, count, highest, total
+from salescrm.services.assigning import Assigning
 from salescrm.services.base import Service
 from salescrm.services.contacts import ContactService
 from salescrm.services.fields import ContactFields, CustomerFields
@@ -60,7 +62,8 @@ class CustomerService(Service[Customer]):
         """
         A new customer, numbered by policy, with its contacts, the first of them primary.
 
-        Without ``owner_id`` nobody owns it yet: it is in the pool that it belongs to, if the policy has one for it.
+        Without ``owner_id`` nobody owns it yet: it is in the pool that it belongs to, if the policy has one for it; unless
+        the policy's rule of assignment for it says ``on_create`` and somebody can take it, who then owns it at once.
 
         Raises:
             InvalidValue: A value that its field can't take, or a reference to nothing.
@@ -75,7 +78,7 @@ class CustomerService(Service[Customer]):
             service = ContactService(unit)
             for position, contact in enumerate(contacts):
                 service.add_to(added.id, contact, first=position == 0)
-        return added
+        return Assigning(unit).created([added]).get(added.id, added)
 
     @whole
     def create_many(self, drafts: Iterable[Customer]) -> int:
@@ -83,8 +86,20 @@ class CustomerService(Service[Customer]):
         Adds *drafts* in bulk, logged like single ones; how many.
 
         A draft without id or number is given one. References are not looked up: the caller has them from us.
+        Rules of assignment give owners as in `create`, many at a time, in the order of the drafts.
         """
-        return self.records.add_many(self._drafts(drafts), events=_tell_created)
+        made = self._drafts(drafts)
+        if not any(rule.on_create for rule in self.unit.policy.assignments):
+            return self.records.add_many(made, events=_tell_created)
+        added, assigning = 0, Assigning(self.unit)
+        while batch := list(islice(made, _BATCH)):
+            named = [one if one.id else self.schema.evolve(one, {"id": self.unit.new_id()}) for one in batch]
+            added += self.records.add_many(named, events=_tell_created)
+            free = [one.id for one in named if one.owner_id is None]
+            # As they are stored: plugins may have changed them on the way.
+            stored = self.unit.unscoped(Customer).many(free)
+            assigning.created(stored[id] for id in free)
+        return added
 
     def _drafts(self, drafts: Iterable[Customer]) -> Iterator[Customer]:
         evolve, begun = self.schema.evolve, Ownership(self.unit).begun

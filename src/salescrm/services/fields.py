@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from salescrm.entities.customers import Collaborator, CustomerKind, DecisionRole, KeyDate, Lifecycle
 from salescrm.entities.follow_ups import Attachment, FollowUpKind, Place, Priority, RemindBefore
 from salescrm.entities.opportunities import Competitor
+from salescrm.entities.people import Leave
 from salescrm.entities.products import ProductStatus
 from salescrm.values import Money, Region
 
@@ -41,6 +42,7 @@ class MemberFields(TypedDict, total=False):
     roles: Sequence[str]
     active: bool
     weekly_capacity: int | None
+    leave: Sequence[Leave]
     skills: Sequence[str]
     territories: Sequence[str]
     email: str | None

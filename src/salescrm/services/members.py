@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import Unpack
+from zoneinfo import ZoneInfo
 
 from salescrm.entities import Member, Team
 from salescrm.errors import InvalidValue
@@ -13,7 +15,22 @@ from salescrm.services.fields import MemberFields, TeamFields
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id
 
-__all__ = ["MemberService", "TeamService"]
+__all__ = ["MemberService", "TeamService", "zone_of"]
+
+
+def zone_of(unit: UnitOfWork, member: Member) -> tzinfo:
+    """The time zone of *member*, in which their days begin.
+
+    Raises:
+        InvalidValue: It is none.
+    """
+    if member.time_zone is None:
+        return unit.zone
+    try:
+        return ZoneInfo(member.time_zone)
+    except (KeyError, OSError, ValueError, TypeError):  # unknown, a folder, a way out of the folder, no text
+        expected = "an IANA name such as Asia/Shanghai"
+        raise InvalidValue("Member", "time_zone", member.time_zone, expected) from None
 
 
 class TeamService(Service[Team]):
@@ -63,6 +80,7 @@ class MemberService(Service[Member]):
         self.must_exist(Team, [fields.get("team_id")], "team_id")
         self.must_exist(Member, [fields.get("manager_id")], "manager_id")
         member = self.build(fields, id=self.own_id(id))
+        zone_of(self.unit, member)
         return self.records.add(member, MemberAdded(record_id=member.id))
 
     def edit(self, member: Member | Id, **changes: Unpack[MemberFields]) -> Member:
@@ -73,6 +91,8 @@ class MemberService(Service[Member]):
         self.must_exist(Member, [after.manager_id], "manager_id")
         if after.manager_id == before.id:
             raise InvalidValue("Member", "manager_id", after.manager_id, "somebody else")
+        if after.time_zone != before.time_zone:
+            zone_of(self.unit, after)
         return self.records.save(before, after, edited=MemberEdited)
 
     def deactivate(self, member: Member | Id) -> Member:

@@ -6,7 +6,8 @@ Whoever calls it has decided that it may be; here is what then happens, in one t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from salescrm.entities import Customer, Opportunity, OwnershipEntry, Record
 from salescrm.entities.customers import left_to, taken_by
@@ -101,11 +102,14 @@ class Ownership:
         *,
         kind: OwnershipKind,
         reason: str | None = None,
+        reasons: Mapping[Id, str] = MappingProxyType({}),
+        rule: str | None = None,
     ) -> list[Customer]:
         """
         *customers*, as they were read, in the hands of *to*; those that somebody else was faster with are missing.
 
-        Open opportunities of theirs that nobody owns come along.
+        Open opportunities of theirs that nobody owns come along.  The ledger has *reason*, or one for each customer, and
+        the *rule* that decided.
 
         Raises:
             StaleWrite: One of them has changed since it was read, but not its owner.
@@ -114,8 +118,9 @@ class Ownership:
         for dealing in (False, True):
             part = [one for one in customers if (one.open_opportunities > 0) == dealing]
             values = taken_by(to, at=self.unit.now(), dealing=dealing)
+            told = self._told(kind, to, lambda one: reasons.get(one, reason), rule)
             for start in range(0, len(part), _AT_ONCE):
-                given += self._change(part[start : start + _AT_ONCE], values, self._told(kind, to, reason))
+                given += self._change(part[start : start + _AT_ONCE], values, told)
             if dealing and part:
                 self._take_deals([one.id for one in part], to)
         order = {one.id: place for place, one in enumerate(customers)}
@@ -153,7 +158,7 @@ class Ownership:
         return changed
 
     def _told(
-        self, kind: OwnershipKind, to: Id, reason: str | None
+        self, kind: OwnershipKind, to: Id, reason: Callable[[Id], str | None], rule: str | None
     ) -> Callable[[Customer, Customer], Iterable[Event | Record]]:
         event: type[CustomerClaimed | CustomerAssigned | CustomerTransferred]
         match kind:
@@ -172,7 +177,8 @@ class Ownership:
                 from_id=before.owner_id,
                 to_id=to,
                 pool=before.pool_id,
-                reason=reason,
+                reason=reason(before.id),
+                rule=rule,
                 policy_version=self.unit.policy.version,
             )
             told = event(

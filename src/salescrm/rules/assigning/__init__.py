@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from salescrm.rules.assigning.candidates import Candidate, Item, OutFor, week_capacity
 from salescrm.rules.assigning.deciding import Assignment, Figures, Out, Picked
-from salescrm.rules.assigning.dispatching import HostChoice, MemberLoad, Plan, choose, dispatch
+from salescrm.rules.assigning.dispatching import HostChoice, choose, dispatch
 from salescrm.rules.assigning.fairness import Fairness, evenness
+from salescrm.rules.assigning.planning import MemberLoad, Plan, joined
 from salescrm.rules.assigning.shares import Account, Draw, Lane, Shares
 
 __all__ = [
@@ -27,5 +28,6 @@ __all__ = [
     "choose",
     "dispatch",
     "evenness",
+    "joined",
     "week_capacity",
 ]

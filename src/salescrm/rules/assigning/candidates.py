@@ -16,7 +16,7 @@ from salescrm.values import Id
 __all__ = ["Candidate", "Item", "OutFor", "week_capacity"]
 
 #: Why a candidate gets nothing, whatever is given out; or, of a step of the strategy, why not this.
-OutFor: TypeAlias = Literal["inactive", "away", "cap", "capacity", "sticky", "territory", "skill"]
+OutFor: TypeAlias = Literal["inactive", "pool", "away", "cap", "capacity", "sticky", "territory", "skill"]
 
 _DAY: Final = timedelta(days=1)
 
@@ -35,6 +35,8 @@ class Candidate:
         load: Their open work, each kind with its weight.
         held: What they own of what *cap* is for; with that many they get no more.
         taken: What they got this week, say, of what *capacity* is for; with that many they get no more in it.
+        away: When they are on leave; *today* is their day, where it is another than the one that is asked for.
+        belongs: Whether the pool that the items are in is open to them.
         territories: The provinces, cities or districts that are theirs, as a customer's region spells them.
 
     Raises:
@@ -50,32 +52,36 @@ class Candidate:
     taken: int = 0
     capacity: int | None = None
     away: tuple[Leave, ...] = ()
+    today: date | None = None
     active: bool = True
+    belongs: bool = True
     skills: frozenset[str] = attrs.field(default=frozenset(), converter=_texts)
     territories: frozenset[str] = attrs.field(default=frozenset(), converter=_texts)
     team_id: Id | None = None
 
     def __attrs_post_init__(self) -> None:
-        _whole("weight", self.weight, least=1)
+        _whole("Candidate", "weight", self.weight, least=1)
         for field, value in (("load", self.load), ("held", self.held), ("taken", self.taken)):
-            _whole(field, value)
+            _whole("Candidate", field, value)
         for field, limit in (("cap", self.cap), ("capacity", self.capacity)):
             if limit is not None:
-                _whole(field, limit)
+                _whole("Candidate", field, limit)
 
     def away_on(self, day: date) -> bool:
         """Whether they are on leave on *day*."""
         return any(leave.covers(day) for leave in self.away)
 
-    def out_on(self, day: date, *, given: int = 0) -> OutFor | None:
-        """Why they get nothing on *day*, after *given* more than what they have; None if they may."""
+    def out_on(self, day: date, *, held: int = 0, taken: int = 0) -> OutFor | None:
+        """Why they get nothing on *day*, with so many more *held* and *taken* than they had; None if they may."""
         if not self.active:
             return "inactive"
-        if self.away_on(day):
+        if not self.belongs:
+            return "pool"
+        if self.away_on(self.today or day):
             return "away"
-        if self.cap is not None and self.held + given >= self.cap:
+        if self.cap is not None and self.held + held >= self.cap:
             return "cap"
-        if self.capacity is not None and self.taken + given >= self.capacity:
+        if self.capacity is not None and self.taken + taken >= self.capacity:
             return "capacity"
         return None
 
@@ -91,6 +97,7 @@ class Item:
         previous: Who had it before, the latest first.
         group: Who looks after others of its group of companies, the nearest first.
         work: What it adds to the load of whoever gets it.
+        counts: Whether it is one more of what their cap is for.
 
     Raises:
         InvalidValue: *work* is no whole number, or below 0.
@@ -103,9 +110,10 @@ class Item:
     previous: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
     work: int = 1
+    counts: bool = True
 
     def __attrs_post_init__(self) -> None:
-        _whole("work", self.work)
+        _whole("Item", "work", self.work)
 
 
 def week_capacity(
@@ -127,6 +135,6 @@ def week_capacity(
     return (2 * weekly * worked + usual) // (2 * usual)
 
 
-def _whole(field: str, value: object, *, least: int = 0) -> None:
+def _whole(entity: str, field: str, value: object, *, least: int = 0) -> None:
     if type(value) is not int or value < least:
-        raise InvalidValue("Candidate", field, value, f"a whole number from {least}")
+        raise InvalidValue(entity, field, value, f"a whole number from {least}")

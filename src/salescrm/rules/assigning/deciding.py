@@ -15,12 +15,15 @@ from salescrm.rules.assigning.candidates import Item, OutFor
 from salescrm.rules.decisions import Decision
 from salescrm.values import Id
 
-__all__ = ["Assignment", "Figures", "Out", "Picked", "exact"]
+__all__ = ["Assignment", "Figures", "Out", "Picked", "Verdict", "exact"]
 
 #: How somebody came to be chosen: by a step of the strategy, as the only one, or by a host's own say.
 Picked: TypeAlias = Literal["previous", "group", "only", "round_robin", "capacity", "least_loaded", "host"]
 
-_SENTENCES: Final[Mapping[Picked | Literal["nobody"], Label]] = MappingProxyType(
+#: What came of it: somebody gets it, nobody can, it has an owner already, or no rule of assignment is for it.
+Verdict: TypeAlias = Literal["assigned", "nobody", "already-owned", "no-rule"]
+
+_SENTENCES: Final[Mapping[Picked | Verdict, Label]] = MappingProxyType(
     {
         "round_robin": Label(
             "{item} goes to {member} ({strategy}): {share} would be their fair share by now, and they had {got}",
@@ -36,7 +39,7 @@ _SENTENCES: Final[Mapping[Picked | Literal["nobody"], Label]] = MappingProxyType
         ),
         "only": Label(
             "{item} goes to {member} ({strategy}): nobody else could take it",
-            "{item}分配给{member}（{strategy}）：仅其可接手",
+            "{item}分配给{member}（{strategy}）：目前只有{member}可以接手",
         ),
         "previous": Label(
             "{item} goes to {member} ({strategy}): they had it before",
@@ -48,6 +51,8 @@ _SENTENCES: Final[Mapping[Picked | Literal["nobody"], Label]] = MappingProxyType
         ),
         "host": Label("{item} goes to {member}: {strategy}", "{item}分配给{member}：{strategy}"),
         "nobody": Label("nobody can take {item} ({strategy})", "{item}无人可接手（{strategy}）"),
+        "already-owned": Label("{item} has an owner already", "{item}已有负责人"),
+        "no-rule": Label("no rule of assignment is for {item}", "没有适用于{item}的分配规则"),
     }
 )
 _STEPS: Final[Mapping[Step, Label]] = MappingProxyType(
@@ -56,15 +61,16 @@ _STEPS: Final[Mapping[Step, Label]] = MappingProxyType(
         "territory": Label("territory", "按区域"),
         "skill": Label("skill", "按产品线"),
         "round_robin": Label("in turn", "轮流分配"),
-        "capacity": Label("by capacity", "按产能"),
+        "capacity": Label("by capacity", "按承接能力"),
         "least_loaded": Label("least work", "按在手工作量"),
     }
 )
 _OUT: Final[Mapping[OutFor, Label]] = MappingProxyType(
     {
         "inactive": Label("no longer active", "已停用"),
+        "pool": Label("not in the pool's circle", "不是该公海成员"),
         "away": Label("on leave", "休假"),
-        "cap": Label("at their cap", "持有已达上限"),
+        "cap": Label("at their cap", "客户数已达上限"),
         "capacity": Label("full for this week", "本周名额已满"),
         "sticky": Label("others looked after it", "非原负责人"),
         "territory": Label("another territory", "不在其区域"),
@@ -113,6 +119,7 @@ class Assignment(Decision):
     Who gets *item*, or that nobody does.
 
     Attributes:
+        strategy: What decided; None where nothing had to.
         picked: How they came to be chosen; None for nobody.
         passed: The steps that were passed over: nobody was there for them.
         lane: Which lane of the shares it was drawn from; None where nothing was drawn.
@@ -120,11 +127,11 @@ class Assignment(Decision):
         figures: Of whom it was between: the chosen one first, then who was next.
     """
 
-    verdict: Literal["assigned", "nobody"]
+    verdict: Verdict
     item: Item
     member_id: Id | None = None
     member: str = ""
-    strategy: Strategy
+    strategy: Strategy | None = None
     picked: Picked | None = None
     passed: tuple[Narrows, ...] = ()
     lane: str | None = None
@@ -144,7 +151,7 @@ class Assignment(Decision):
         """The decision as a sentence."""
         mine = self.figures[0] if self.figures else None
         told = (
-            _SENTENCES[self.picked or "nobody"]
+            _SENTENCES[self.picked or self.verdict]
             .text(lang)
             .format(
                 item=self.item.name,
@@ -166,6 +173,8 @@ class Assignment(Decision):
     def _strategy(self, lang: Language) -> str:
         if self.picked == "host":
             return _OWN.text(lang)
+        if self.strategy is None:
+            return ""
         steps = (*self.strategy.narrows, self.strategy.picks)
         return ("、" if lang == "zh" else ", then ").join(_STEPS[step].text(lang) for step in steps)
 

@@ -1,4 +1,4 @@
-"""Giving out many items, one after another: who gets which, what that makes of everybody's load, and how fair it is."""
+"""Giving out many items, one after another: who gets which."""
 
 from __future__ import annotations
 
@@ -7,88 +7,21 @@ from datetime import date
 from fractions import Fraction
 from hashlib import sha256
 from itertools import islice
-from typing import Final, TypeAlias
-
-import attrs
+from typing import TypeAlias
 
 from salescrm.errors import InvalidValue
-from salescrm.labels import Label, Language
 from salescrm.policy.assignments import Strategy
 from salescrm.rules.assigning.candidates import Candidate, Item, OutFor
-from salescrm.rules.assigning.deciding import Assignment, Figures, Out, Picked, exact
-from salescrm.rules.assigning.fairness import Fairness, evenness
+from salescrm.rules.assigning.deciding import Assignment, Figures, Out, Picked
 from salescrm.rules.assigning.narrowing import Narrowed, dropped, narrow, sticky
+from salescrm.rules.assigning.planning import MemberLoad, Plan, fairness_of
 from salescrm.rules.assigning.shares import Draw, Shares
 from salescrm.values import Id
 
-__all__ = ["HostChoice", "MemberLoad", "Plan", "choose", "dispatch"]
+__all__ = ["HostChoice", "choose", "dispatch"]
 
 #: A host's own say: which of these candidates gets the item; None for "as the strategy says".
 HostChoice: TypeAlias = Callable[[Item, Sequence[Candidate]], str | None]
-
-_TOLD: Final = Label(
-    "{given} of {all} go to {members} members; evenness {before} before, {after} after",
-    "共{all}个，{given}个分配给{members}人；均衡度由{before}变为{after}",
-)
-_OFF: Final = Label(
-    "; nobody is off their fair share by more than {deviation}", "；与应得份额最多相差{deviation}个"
-)
-
-
-@attrs.frozen(kw_only=True)
-class MemberLoad:
-    """What a plan makes of one member's load; *got* items came to them of their part, *ideal*, of what was drawn for."""
-
-    member_id: Id
-    name: str
-    before: int
-    after: int
-    got: int
-    ideal: Fraction
-    out: OutFor | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Plan:
-    """
-    Who gets what, in the order of the items; nothing has been changed.
-
-    Attributes:
-        shares: What the next draw starts from, if this plan is carried out.
-        loads: Of every candidate, in the order in which they came; *out* says why somebody could get nothing any more.
-    """
-
-    assignments: tuple[Assignment, ...]
-    shares: Shares
-    loads: tuple[MemberLoad, ...]
-    fairness: Fairness
-
-    @property
-    def unassigned(self) -> tuple[Item, ...]:
-        """What nobody can take."""
-        return tuple(one.item for one in self.assignments if not one.assigned)
-
-    def by_member(self) -> dict[Id, tuple[Item, ...]]:
-        """By member, what they get."""
-        found: dict[Id, list[Item]] = {}
-        for one in self.assignments:
-            if one.member_id is not None:
-                found.setdefault(one.member_id, []).append(one.item)
-        return {id: tuple(items) for id, items in found.items()}
-
-    def explain(self, lang: Language) -> str:
-        """The plan as a sentence."""
-        fairness = self.fairness
-        told = _TOLD.text(lang).format(
-            given=len(self.assignments) - len(self.unassigned),
-            all=len(self.assignments),
-            members=len(self.by_member()),
-            before=exact(fairness.before),
-            after=exact(fairness.after),
-        )
-        if fairness.deviation is not None:
-            told += _OFF.text(lang).format(deviation=exact(fairness.deviation, up=False))
-        return told
 
 
 def choose(
@@ -119,7 +52,7 @@ def dispatch(
     host: HostChoice | None = None,
     policy_version: int = 1,
     rule: str | None = None,
-    figures: int = 2,
+    figures: int | None = 2,
 ) -> Plan:
     """
     Who of *candidates* gets which of *items* on *day*, one after another.
@@ -128,7 +61,8 @@ def dispatch(
 
     Args:
         shares: What earlier draws left; see `Plan.shares`.
-        figures: Of how many, beside the chosen one and including them, a decision tells how they stood.
+        figures: Of how many, beside the chosen one and including them, a decision tells how they stood; None
+            for all.
 
     Raises:
         InvalidValue: A candidate, or an item, is there twice.
@@ -137,7 +71,8 @@ def dispatch(
     wanted = tuple(items)
     _once("Item", wanted)
     made = tuple(desk.decide(item, policy_version, rule) for item in wanted)
-    return Plan(assignments=made, shares=desk.shares(), loads=desk.loads(), fairness=desk.fairness())
+    loads = desk.loads()
+    return Plan(assignments=made, shares=desk.shares(), loads=loads, fairness=fairness_of(loads))
 
 
 class _Group:
@@ -172,6 +107,7 @@ class _Desk:
         self._draws: dict[str, tuple[Draw, list[_Group]]] = {}
         self._groups: dict[tuple[tuple[str, ...], frozenset[str]], _Group] = {}
         self._given: dict[Id, int] = {one.id: 0 for one in self._all}
+        self._held: dict[Id, int] = {one.id: 0 for one in self._all}
         self._won: dict[Id, int] = {one.id: 0 for one in self._all}
         self._load: dict[Id, int] = {one.id: one.load for one in self._all}
         self._out: dict[Id, OutFor] = {}
@@ -186,6 +122,7 @@ class _Desk:
         chosen, picked, lane, figures, out = self._pick(item, group)
         if chosen is not None:
             self._given[chosen.id] += 1
+            self._held[chosen.id] += item.counts
             self._load[chosen.id] += item.work
             self._look_at(chosen)
         return Assignment(
@@ -271,7 +208,8 @@ class _Desk:
 
     def _look_at(self, candidate: Candidate) -> None:
         """Notes whether *candidate* may still get something."""
-        reason = candidate.out_on(self._day, given=self._given[candidate.id])
+        held, taken = self._held[candidate.id], self._given[candidate.id]
+        reason = candidate.out_on(self._day, held=held, taken=taken)
         if reason is not None:
             self._out[candidate.id] = reason
             self._groups.clear()
@@ -301,30 +239,21 @@ class _Desk:
 
     def loads(self) -> tuple[MemberLoad, ...]:
         """What has become of everybody's load."""
-        ideals = self._ideals()
+        ideals, equal = self._ideals(), self._strategy.picks != "capacity"
         return tuple(
             MemberLoad(
                 member_id=one.id,
                 name=one.name,
+                weight=1 if equal else one.weight,
                 before=one.load,
                 after=self._load[one.id],
                 got=self._given[one.id],
+                drawn=self._won[one.id],
                 ideal=ideals[one.id],
+                there=one.id not in self._first_out,
                 out=self._out.get(one.id),
             )
             for one in self._all
-        )
-
-    def fairness(self) -> Fairness:
-        """How even it was among those who could get something, and is now."""
-        there = [one for one in self._all if one.id not in self._first_out]
-        ideals = self._ideals()
-        return Fairness(
-            before=evenness(Fraction(one.load, one.weight) for one in there),
-            after=evenness(Fraction(self._load[one.id], one.weight) for one in there),
-            deviation=max((abs(ideals[one.id] - self._won[one.id]) for one in there), default=Fraction(0))
-            if self._draws
-            else None,
         )
 
 

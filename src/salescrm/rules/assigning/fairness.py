@@ -16,7 +16,7 @@ class Fairness:
     How even it was before, and is after.
 
     Attributes:
-        before: Jain's index of everybody's load for their weight; see `evenness`.
+        before: Jain's index of everybody's load, for their weight where the strategy gives by capacity; see `evenness`.
         after: The same, with what was given out.
         deviation: The most that what came to somebody differs from their part of what was drawn for, in items; None
             where nothing was drawn by shares.

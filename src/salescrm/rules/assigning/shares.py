@@ -34,6 +34,7 @@ __all__ = ["Account", "Draw", "Lane", "Shares", "split"]
 
 #: What a balance is kept in while its member is away, or when others come or go: billionths of an item.
 UNIT: Final = 10**9
+_MOST_WHOLE: Final = 2**53 - 1
 
 
 @attrs.frozen
@@ -101,7 +102,7 @@ class Shares:
                 {
                     "key": key,
                     "members": [
-                        [id, one.weight, one.balance, one.got, one.settled]
+                        [id, *map(_plain, (one.weight, one.balance, one.got, one.settled))]
                         for id, one in lane.accounts.items()
                     ],
                 }
@@ -270,8 +271,13 @@ def _take(balances: dict[str, int], amount: int, sign: int) -> int:
     return amount - part
 
 
+def _plain(number: int) -> int | str:
+    """*number* as JSON keeps it on every engine: what is beyond that, by large weights, as text."""
+    return number if abs(number) <= _MOST_WHOLE else str(number)
+
+
 def _account(numbers: Iterable[Any]) -> Account:
-    weight, balance, got, settled = numbers
+    weight, balance, got, settled = (int(one) if type(one) is str else one for one in numbers)
     if any(type(one) is not int for one in (weight, balance, got, settled)) or weight < 0 or got < 0:
         raise ValueError("four whole numbers are wanted")
     return Account(weight, balance, got, settled)

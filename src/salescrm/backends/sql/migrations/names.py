@@ -22,6 +22,7 @@ COLLECTIONS: Final = (
     "notices",
     "turns",
     "pool_runs",
+    "fair_shares",
     "change_log",
     "events",
     "counters",

@@ -65,6 +65,7 @@ def upgrade(tables: Tables) -> None:
         texts("roles"),
         flag("active"),
         whole("weekly_capacity", null=True),
+        nested("leave"),
         texts("skills"),
         texts("territories"),
         text("email", 255, null=True),
@@ -139,6 +140,7 @@ def upgrade(tables: Tables) -> None:
             index("updated_at"),
             index("pool_id", "entered_pool_at"),
             index("quiet_since"),
+            index("parent_id"),
         ],
     )
     tables.create(
@@ -320,6 +322,12 @@ def upgrade(tables: Tables) -> None:
         "PoolRun",
         *STAMPS,
         day("through"),
+    )
+    tables.create(
+        "fair_shares",
+        "FairShares",
+        *STAMPS,
+        nested("data"),
     )
     tables.create(
         "change_log",
