@@ -114,6 +114,8 @@ def _texts(node: ast.expr, tree: ast.Module) -> Iterator[str]:
         case ast.IfExp(_, one, other):
             yield from _texts(one, tree)
             yield from _texts(other, tree)
+        case ast.BoolOp(ast.Or(), [*_, other]):  # what is said where there is nothing to fill in
+            yield from _texts(other, tree)
         case ast.Tuple(parts):
             for part in parts:
                 yield from _texts(part, tree)

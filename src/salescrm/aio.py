@@ -8,7 +8,7 @@ event loop, over aiosqlite, psycopg's async side, asyncmy or PyMongo's AsyncMong
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar, TypeVarTuple
 
@@ -58,19 +58,31 @@ class AsyncCrm:
         key: str | None = None,
         attempts: int = 10,
     ) -> T:
-        """What *function* returns, run in a unit of work of its own and committed; see `Crm.run`."""
-        return await run_plain(lambda: self.crm.run(function, *arguments, by=by, key=key, attempts=attempts))
+        """
+        What *function* returns, run in a unit of work of its own and committed; see `Crm.run`.
+
+        Raises:
+            TypeError: *function* is an ``async def``: it waits by itself where it asks the Work, so it is a plain one.
+        """
+
+        def plain(work: Work) -> T:
+            return _answered(function(work, *arguments))
+
+        return await run_plain(lambda: self.crm.run(plain, by=by, key=key, attempts=attempts))
 
     async def join(self, handle: object, function: Callable[[Work, *Ts], T], *arguments: *Ts, by: str) -> T:
         """
         What *function* returns, run inside the host's open transaction, which stays the host's to commit.
 
         *handle* is an AsyncSession, an AsyncConnection, or an AsyncClientSession with a transaction in progress.
+
+        Raises:
+            TypeError: As by `run`.
         """
 
         def inside() -> T:
             with self.crm.join(handle, by=by) as work:
-                return function(work, *arguments)
+                return _answered(function(work, *arguments))
 
         return await run_plain(inside)
 
@@ -107,6 +119,14 @@ def connect(engine: object, **options: Any) -> AsyncCrm:
     The options are those of `salescrm.connect`.
     """
     return AsyncCrm(crm=crm.connect(engine, asynchronous=True, sleep=_sleep, **options))
+
+
+def _answered(answer: T) -> T:
+    """*answer*, unless it is a coroutine: that would only begin when its transaction is over."""
+    if isinstance(answer, Coroutine):
+        answer.close()
+        raise TypeError("a function of a Work is a plain def, not an async def: it waits by itself")
+    return answer
 
 
 def _sleep(seconds: float) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from salescrm.errors import Misconfigured
 
-__all__ = ["run_plain", "wait"]
+__all__ = ["misplaced", "run_plain", "wait"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,11 +65,16 @@ def wait(awaitable: Awaitable[T]) -> T:
     if not getattr(plain, MARK, False):
         if isinstance(awaitable, Coroutine):
             awaitable.close()  # or Python would add a warning that it was never awaited
-        raise Misconfigured(
-            "an asynchronous store was used where nothing can be awaited",
-            "run the function that uses it with `await acrm.run(function)`",
-        )
+        raise misplaced()
     return cast(T, plain.parent.switch(awaitable))
+
+
+def misplaced() -> Misconfigured:
+    """The error for an asynchronous store that was used outside ``run_plain``."""
+    return Misconfigured(
+        "an asynchronous store was used where nothing can be awaited",
+        "run the function that uses it with `await acrm.run(function)`",
+    )
 
 
 def import_greenlet() -> Any:

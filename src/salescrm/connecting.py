@@ -25,6 +25,19 @@ _ASYNC_DRIVERS: Final[Mapping[str, str]] = MappingProxyType(
         "mariadb+pymysql": "mariadb+asyncmy",
     }
 )
+#: Which extra brings a package; of drivers that no extra brings the address itself says the name.
+_EXTRAS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sqlalchemy": "sql",
+        "alembic": "sql",
+        "psycopg": "postgres",
+        "pymysql": "mysql",
+        "pymongo": "mongo",
+        "aiosqlite": "async",
+        "asyncmy": "async",
+        "greenlet": "async",
+    }
+)
 _ADDRESSES: Final = "memory://, sqlite:///file.db, postgresql+psycopg://…, mysql+pymysql://…, mongodb://…"
 
 
@@ -64,11 +77,12 @@ def backend_for(
         # Without the address, which may hold a password.
         raise Misconfigured("this address can't be read", f"use one of {_ADDRESSES}") from problem
     except ImportError as missing:
-        extra = {"mongo": "mongo", "sql": "sql"}.get(family, family)
-        raise Misconfigured(
-            f"the package {missing.name} is missing",
-            f"install salescrm[{extra}] or the driver that the address names",
-        ) from missing
+        package = (missing.name or "").partition(".")[0]
+        if (extra := _EXTRAS.get(package)) is not None:
+            hint = f"pip install 'salescrm[{extra}]'"
+        else:
+            hint = f"pip install {package}, or name another driver in the address"
+        raise Misconfigured(f"the package {package} is missing", hint) from missing
 
 
 def _family(engine: object) -> str:

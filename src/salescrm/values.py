@@ -248,7 +248,8 @@ def email(text: object, *, entity: str = "Email", field: str = "address") -> Ema
             email_validator.validate_email(plain, check_deliverability=False, strict=True).normalized
         )
     except email_validator.EmailNotValidError as refusal:
-        raise InvalidValue(entity, field, text, f"an e-mail address: {refusal}") from None
+        # What that package says of it is English, and for those who read its source.
+        raise InvalidValue(entity, field, text, "an e-mail address, such as name@example.com") from refusal
 
 
 # GB 32100-2015: department, category, six digits of the division, nine of the organisation, one to check; no I O S V Z.

@@ -234,3 +234,11 @@ def test_a_forked_child_does_not_touch_its_parents_connections(postgres_url: str
                 os._exit(status)
         assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert 1 == len(store.find(at.asked(CUSTOMERS)))
+
+
+def test_an_async_engine_outside_the_bridge_is_misconfigured(sqlite_url: str) -> None:
+    """Where SQLAlchemy is the first to notice, what it says means nothing to a caller of ours; the hint does."""
+    with lab(sqlite_url) as at:
+        ours = at.backend._translate(sa.exc.MissingGreenlet("greenlet_spawn has not been called"), list)
+    assert isinstance(ours, Misconfigured)
+    assert "run the function that uses it with `await acrm.run(function)`" == ours.hint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -351,6 +352,20 @@ def test_it_runs_as_a_program(desk: Desk) -> None:
     assert (0, 4) == (done.returncode, json.loads(done.stdout)["added"])
     missing = subprocess.run([*command[:3], "import"], capture_output=True, text=True, check=False)
     assert (2, "") == (missing.returncode, missing.stdout)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "gbk"])
+def test_a_terminal_that_can_not_show_everything_shows_the_rest(encoding: str) -> None:
+    """A pipe on Windows: names become question marks, figures stay, and JSON stays JSON."""
+    code = "from salescrm.cli import main; main()"
+    command = [sys.executable, "-c", code, "demo", "--url", "memory://", "--lang", "zh"]
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    shown = subprocess.run(command, env=env, capture_output=True, check=False)
+    data = subprocess.run([*command, "--json"], env=env, capture_output=True, check=True)
+
+    assert (0, b"") == (shown.returncode, shown.stderr)
+    assert "1,128,000" in shown.stdout.decode(encoding)
+    assert "初步接触" == json.loads(data.stdout.decode(encoding))["stages"][0]["label"]["zh"]
 
 
 def test_missing_packages_are_named() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -22,3 +24,31 @@ def test_an_address_that_leads_nowhere_is_misconfigured(address: Any, asynchrono
     with pytest.raises(Misconfigured) as refusal:
         salescrm.connect(address, asynchronous=asynchronous)
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "address, package, hint",
+    [
+        ("sqlite:///crm.db", "sqlalchemy", "pip install 'salescrm[sql]'"),
+        ("postgresql+psycopg://h/db", "psycopg", "pip install 'salescrm[postgres]'"),
+        ("mysql+pymysql://h/db", "pymysql", "pip install 'salescrm[mysql]'"),
+        ("mongodb://h/db", "pymongo", "pip install 'salescrm[mongo]'"),
+        (
+            "postgresql+psycopg2://h/db",
+            "psycopg2",
+            "pip install psycopg2, or name another driver in the address",
+        ),
+    ],
+)
+def test_a_package_that_is_missing_comes_with_what_installs_it(address: str, package: str, hint: str) -> None:
+    code = f"""
+import sys
+sys.modules[{package!r}] = None
+import salescrm
+try:
+    salescrm.connect({address!r})
+except salescrm.StoreError as refusal:
+    print(refusal)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert f"the package {package} is missing; {hint}" == said.strip()

@@ -37,7 +37,7 @@ from salescrm.locale import label, message
 from salescrm.locale.catalogs import catalog
 from salescrm.policy import loads, shipped_choices
 from salescrm.stages import EVIDENCE
-from salescrm.values import Region, clean_text, mobile
+from salescrm.values import Region, clean_text, email, mobile
 from tools import messages
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -204,6 +204,33 @@ def test_messages(error: CrmError, sentence: str) -> None:
     """As a Chinese sales manager would say it; English is the error's own."""
     assert message(error, "zh") == sentence
     assert message(error, "en") == str(error)
+
+
+def test_nothing_near_is_said_so_in_both_languages() -> None:
+    """In an error of its own, and inside the sentence of a definition."""
+    unknown = UnknownField("Customer", "nix")
+    assert ("客户没有字段 'nix'，相近的有：无", "Customer has no field 'nix'; nearest: none") == (
+        message(unknown, "zh"),
+        message(unknown, "en"),
+    )
+    plan = InvalidDefinition("Policy", ("there is no setting nix; nearest: none",))
+    assert "策略不可用：没有设置项 nix，相近的有：无" == message(plan, "zh")
+
+
+def test_an_address_that_is_none_is_refused_in_one_language() -> None:
+    """What another package says about it is English only."""
+    with pytest.raises(InvalidValue) as refusal:
+        email("li@example..com")
+    assert "邮箱地址的“地址”不能填 'li@example..com'，应为邮箱地址，如 name@example.com" == message(
+        refusal.value, "zh"
+    )
+
+
+def test_a_refused_move_calls_the_opportunity_by_its_number() -> None:
+    """An id is for programs."""
+    error = MoveRefused("01a2", "won", (Unmet("note-missing", "note", "a note is required"),), None, "O1")
+    assert ("Opportunity 'O1' can't move to 'won': a note is required", "01a2") == (str(error), error.id)
+    assert message(error, "zh").startswith("商机 'O1' 不能进入")
 
 
 def test_a_refused_move_tells_everything_in_chinese() -> None:

@@ -130,3 +130,22 @@ def test_types_flow_through_run(crm: Crm) -> None:
 
     assert callable(typed)
     assert "C20260315001" == crm.run(create, "甲", by="li").number
+
+
+def test_a_coroutine_function_is_refused_and_nothing_is_kept(play: Callable[[Test], None]) -> None:
+    """Its body would only begin when the transaction is over."""
+
+    async def test(acrm: AsyncCrm) -> None:
+        async def late(work: Work) -> Customer:
+            return create(work, "too late")
+
+        def early(work: Work) -> object:
+            create(work, "early")
+            return late(work)
+
+        for function in (late, early):
+            with pytest.raises(TypeError, match="plain def"):
+                await acrm.run(function, by="li")
+        assert 0 == await acrm.run(lambda work: work.customers.count(), by="li")
+
+    play(test)

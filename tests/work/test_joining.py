@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
 import salescrm
-from salescrm import Crm, Misconfigured, Work, aio
+from salescrm import Crm, Misconfigured, Work, WorkEnded, aio
 from salescrm.connecting import _awaitable
 
 Connect = Callable[..., Crm]
@@ -151,4 +151,27 @@ def test_a_mongodb_session_is_joined(mongodb_url: str) -> None:
             crm.run(lambda work: [one.name for one in work.customers.find()], by="li"),
             orders.count_documents({}),
         )
+    client.close()
+
+
+@pytest.mark.parametrize("ending", ["commit_transaction", "abort_transaction"])
+def test_after_the_hosts_transaction_a_work_in_it_is_over_on_mongodb(mongodb_url: str, ending: str) -> None:
+    """The driver takes a session without a transaction too, and what is written by it then stands at once."""
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(mongodb_url)
+    with salescrm.connect(client) as crm:
+        crm.migrate()
+        with client.start_session() as session:
+            session.start_transaction()
+            work = crm.join(session, by="li")
+            work.customers.create(name="甲")
+            getattr(session, ending)()
+            for late in (
+                lambda: work.customers.create(name="乙"),
+                work.customers.count,
+                lambda: work.after_commit(list),
+            ):
+                with pytest.raises(WorkEnded):
+                    late()
+        there = crm.run(lambda work: [one.name for one in work.customers.find()], by="li")
+        assert there == (["甲"] if ending == "commit_transaction" else [])
     client.close()

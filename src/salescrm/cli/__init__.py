@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 __all__ = ["main"]
@@ -16,4 +17,8 @@ def main() -> None:
         if package not in ("click", "rich"):
             raise
         sys.exit(f"The command line needs {package}: pip install 'salescrm[cli]'")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A pipe on Windows: better a question mark for a Chinese name than no report.
+            stream.reconfigure(errors="replace")
     cli(prog_name="salescrm")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -41,8 +42,18 @@ def told(text: str) -> None:
 
 
 def show_json(data: Any) -> None:
-    """*data* as JSON on standard output."""
-    click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+    """*data* as JSON on standard output, in ASCII where that can't show all of it."""
+    text = json.dumps(data, ensure_ascii=False, indent=2)
+    click.echo(text if _shows(text, sys.stdout.encoding) else json.dumps(data, indent=2))
+
+
+def _shows(text: str, encoding: str | None) -> bool:
+    """Whether *encoding* has every character of *text*."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def show(sheet: Sheet) -> None:
@@ -51,7 +62,7 @@ def show(sheet: Sheet) -> None:
     widths = [_width(sheet, position) for position in range(len(sheet.columns))]
     bars = [width is None for width in widths]
     taken = sum(width for width in widths if width is not None) + 2 * (len(widths) - sum(bars))
-    bar = max(min(console.width - taken - 2, _BAR), 0)
+    bar = max(min(console.width - taken - 2, _BAR), 0) if _shows("█", console.encoding) else 0
     table = Table(title=Text(sheet.title, style="bold"), title_justify="left", box=None, pad_edge=False)
     shown = [position for position, is_bar in enumerate(bars) if not is_bar or bar >= _SHORTEST_BAR]
     for position in shown:

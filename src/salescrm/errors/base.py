@@ -128,6 +128,9 @@ class UnknownField(Invalid):
 
     template = "{entity} has no field {name}; nearest: {near}"
 
+    def fact(self, name: str) -> str:
+        return "none" if name == "near" and not self.near else super().fact(name)
+
 
 @attrs.frozen
 class InvalidQuestion(Invalid):

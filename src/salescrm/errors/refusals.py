@@ -50,6 +50,8 @@ class MoveRefused(Refused):
     unmet: tuple[Unmet, ...]
     #: What people call the stage.
     name: Label | None = None
+    #: What people call the opportunity; before it has a number, the id has to do.
+    number: str = ""
 
     code: ClassVar[str] = "move-refused"
     template = "Opportunity {id} can't move to {to}: {unmet}"
@@ -60,6 +62,8 @@ class MoveRefused(Refused):
                 return "; ".join(map(str, self.unmet))
             case "to" if self.name:
                 return self.name.en
+            case "id" if self.number:
+                return super().fact("number")
             case _:
                 return super().fact(name)
 

@@ -64,7 +64,7 @@ def enter(
     to = pipeline.initial if stage is None else pipeline.stage(stage)
     unmet = [*_start(pipeline, to), *_requirements(opportunity, to, note, None, facts, roles, meets)]
     if unmet:
-        raise MoveRefused(opportunity.id, to.key, tuple(unmet), to.label)
+        raise MoveRefused(opportunity.id, to.key, tuple(unmet), to.label, opportunity.number)
     opened = attrs.evolve(
         opportunity,
         pipeline=pipeline.key,
@@ -134,7 +134,7 @@ def move(
     if stage is not target:
         unmet += _requirements(asked, target, note, reason, facts, roles, meets)
     if unmet:
-        raise MoveRefused(opportunity.id, to, tuple(unmet), target.label)
+        raise MoveRefused(opportunity.id, to, tuple(unmet), target.label, opportunity.number)
     kind = kind_of(pipeline, stage, target)
     moved = _moved(asked, pipeline, target, kind, at, _given(reason))
     change = StageChange(

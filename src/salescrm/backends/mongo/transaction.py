@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from salescrm.backends.mongo.driver import Driver
-from salescrm.errors import Misconfigured
+from salescrm.errors import Misconfigured, WorkEnded
 from salescrm.schema import Schema
 
 __all__ = ["Transaction"]
@@ -27,7 +27,13 @@ class Transaction:
         self._effects: list[Callable[[], None]] = []
 
     def do(self, schema: Schema, method: str, *arguments: Any, **options: Any) -> Any:
-        """What the driver's *method* on the collection of *schema* returns, inside the transaction if it has begun."""
+        """
+        What the driver's *method* on the collection of *schema* returns, inside the transaction if it has begun.
+
+        Raises:
+            WorkEnded: The host has ended its transaction.
+        """
+        self._still_open()
         options.setdefault("session", self.session)
         collection = self.driver.collection(schema.collection)
         return self.driver.call(schema.name, getattr(collection, method), *arguments, **options)
@@ -62,6 +68,7 @@ class Transaction:
 
     def after_commit(self, effect: Callable[[], None]) -> None:
         """Keeps *effect* until `commit`, or for a host's transaction until `host_committed`."""
+        self._still_open()
         self._effects.append(effect)
 
     def host_committed(self) -> None:
@@ -80,6 +87,11 @@ class Transaction:
         """Gives up ours, in which nothing was written yet, and begins another."""
         self._end()
         self.begin()
+
+    def _still_open(self) -> None:
+        # Outside its transaction the driver would take the session all the same, and write at once and for good.
+        if self._hosts and not self.session.in_transaction:
+            raise WorkEnded("the host has ended its transaction")
 
     def _end(self) -> None:
         session, self.session = self.session, None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from salescrm.bridge import misplaced
 from salescrm.errors import CrmError, Duplicate, EngineError, InvalidQuestion, SchemaOutdated, Transient
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Translator:
 
         if isinstance(error, sqlalchemy.exc.DBAPIError) and isinstance(error.orig, Exception):
             error = error.orig
+        if isinstance(error, sqlalchemy.exc.MissingGreenlet):
+            return misplaced()
         if isinstance(error, sqlalchemy.exc.TimeoutError):
             return Transient("no connection of the pool came free")
         if isinstance(error, UnicodeError | OverflowError):
