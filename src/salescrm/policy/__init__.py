@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from salescrm.policy.calendars import Weekday, WorkCalendar
+from salescrm.policy.changes import Change, ChangeKind, diff
 from salescrm.policy.parts import (
     ExtraEntity,
     ExtraField,
@@ -13,6 +14,7 @@ from salescrm.policy.parts import (
 )
 from salescrm.policy.plain import PolicyFormat, dumps, from_plain, load, loads, to_plain
 from salescrm.policy.policy import Policy
+from salescrm.policy.pool_findings import Finding, FindingCode, findings
 from salescrm.policy.pools import (
     Anchor,
     ClaimLimits,
@@ -28,6 +30,8 @@ from salescrm.policy.vocabulary import Choice, Choices, ChosenField, shipped_cho
 
 __all__ = [
     "Anchor",
+    "Change",
+    "ChangeKind",
     "Choice",
     "Choices",
     "ChosenField",
@@ -36,6 +40,8 @@ __all__ = [
     "ExtraEntity",
     "ExtraField",
     "ExtraKind",
+    "Finding",
+    "FindingCode",
     "FollowUpWindows",
     "NumberedEntity",
     "Numbering",
@@ -49,7 +55,9 @@ __all__ = [
     "Told",
     "Weekday",
     "WorkCalendar",
+    "diff",
     "dumps",
+    "findings",
     "from_plain",
     "load",
     "loads",
