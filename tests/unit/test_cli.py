@@ -318,6 +318,7 @@ def test_every_command_has_help() -> None:
         ["report", "funnel"],
         ["demo"],
         ["migrate"],
+        ["tick"],
         ["check-policy"],
     ):
         result = CliRunner().invoke(cli, [*command, "--help"])
@@ -328,7 +329,9 @@ def test_every_command_has_help() -> None:
 def test_every_store_command_takes_the_common_options() -> None:
     report = cli.commands["report"]
     assert isinstance(report, click.Group)
-    commands = [cli.commands[name] for name in ("demo", "migrate", "import")] + list(report.commands.values())
+    commands = [cli.commands[name] for name in ("demo", "migrate", "import", "tick")] + list(
+        report.commands.values()
+    )
     for command in commands:
         options = {option for parameter in command.params for option in parameter.opts}
         assert {"--url", "--tenant", "--policy", "--lang", "--json"} <= options

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import tomllib
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import attrs
@@ -19,11 +19,17 @@ from salescrm.labels import Label
 from salescrm.policy import (
     Choice,
     Choices,
+    ClaimLimits,
     ExtraField,
     FollowUpWindows,
     Numbering,
     Policy,
     PolicyFormat,
+    Pool,
+    PoolWarning,
+    Protection,
+    RecycleRule,
+    WorkCalendar,
     dumps,
     from_plain,
     load,
@@ -41,6 +47,7 @@ def rich() -> Policy:
     """A policy that uses everything."""
     return Policy(
         version=7,
+        effective_from=datetime(2026, 4, 1, 12, 30, 15, 123_456, tzinfo=timezone(timedelta(hours=8))),
         language="zh",
         time_zone="America/New_York",
         currency="USD",
@@ -88,6 +95,61 @@ def rich() -> Policy:
                 ),
                 may_reopen=True,
             ),
+        ),
+        calendars=(
+            WorkCalendar(key="china", label=NAME, country="CN", known_until=date(2026, 12, 31)),
+            WorkCalendar(key="bavaria", label=NAME, country="DE", subdivision="BY"),
+            WorkCalendar(
+                key="办公",
+                label=NAME,
+                weekend=("sunday",),
+                days_off=(date(2026, 5, 4),),
+                working_days=(date(2026, 5, 10),),
+            ),
+        ),
+        pools=(
+            Pool(
+                key="north",
+                label=NAME,
+                where=F.extra.audited.is_set() & ~(F.region.province == "浙江"),
+                priority=2,
+                members=("ann", "博"),
+                teams=("t",),
+                admins=("boss",),
+                hidden_fields=("address", "contact.mobile"),
+                time_zone="Asia/Urumqi",
+                rules=(
+                    RecycleRule(
+                        key="quiet",
+                        label=NAME,
+                        anchor="no_follow_up",
+                        limit=15,
+                        calendar="办公",
+                        where=F.level.one_of(["A", "B"]),
+                        exempt=(),
+                        warnings=(PoolWarning(days=5), PoolWarning(days=1, to="manager")),
+                    ),
+                    RecycleRule(key="silent", label=NAME, anchor="no_deal", limit=2, warnings=()),
+                    RecycleRule(
+                        key="kept", label=NAME, anchor="no_follow_up", limit="never", where=F.level.is_null()
+                    ),
+                ),
+                exempt=("shared", "has_dealt"),
+                claims=ClaimLimits(
+                    cap=9,
+                    counted=F.first_deal_at.is_null(),
+                    daily=2,
+                    weekly=5,
+                    cool_down=30,
+                    cool_down_team=True,
+                    arrival=2,
+                    reserved_members=("ann",),
+                    reserved_teams=("t",),
+                ),
+                protection=Protection(cap=3, days=10),
+                opportunities="follow",
+            ),
+            Pool(key="south", label=NAME, everyone=True, enabled=False),
         ),
     )
 

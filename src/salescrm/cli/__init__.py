@@ -1,4 +1,4 @@
-"""The command line: salescrm demo, import, report, migrate, check-policy; what they do is elsewhere."""
+"""The command line: salescrm demo, import, report, tick, migrate, check-policy; what they do is elsewhere."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar, get_args
@@ -16,7 +17,7 @@ from salescrm.crm import Crm, connect
 from salescrm.errors import CrmError, Invalid, Misconfigured, SchemaOutdated
 from salescrm.imports import recall
 from salescrm.labels import Language
-from salescrm.policy import Policy, load
+from salescrm.policy import Policies, Policy, load
 
 __all__ = ["DEFAULT_URL", "FILE", "Chosen", "common", "speaking"]
 
@@ -32,7 +33,7 @@ class Chosen:
 
     url: str
     tenant: str
-    policy: Policy
+    policies: tuple[Policy, ...]
     lang: Language
     json: bool
     member: str
@@ -45,7 +46,7 @@ class Chosen:
         With *prepare*, the one to bring data with: an empty database is set up on the way, one of another version is
         left alone and named; and what an earlier import has brought does not stand in the way of a plan that has changed.
         """
-        with connect(self.url, policy=self.policy, tenant=self.tenant) as crm:
+        with connect(self.url, policy=self.policies, tenant=self.tenant) as crm:
             try:
                 crm.verify()
             except SchemaOutdated as problem:
@@ -68,6 +69,11 @@ class Chosen:
             yield crm if prepare else recall(crm, by=self.member)
 
     @property
+    def policy(self) -> Policy:
+        """The version of the policy that holds now."""
+        return Policies(self.policies).at(datetime.now(UTC))
+
+    @property
     def shown_url(self) -> str:
         """The address without a password in it."""
         head, at, tail = self.url.rpartition("@")
@@ -87,19 +93,20 @@ def common(url: str = DEFAULT_URL, lang: Language | None = None) -> Callable[[F]
         def run(
             url: str,
             tenant: str,
-            policy: Path | None,
+            policy: tuple[Path, ...],
             chosen_lang: Language | None,
             as_json: bool,
             member: str,
             **rest: Any,
         ) -> Any:
             with speaking(chosen_lang or lang or "en"):
-                rules = Policy() if policy is None else load(policy)
+                policies = tuple(map(load, policy)) or (Policy(),)
+                now = Policies(policies).at(datetime.now(UTC))
             chosen = Chosen(
                 url=url,
                 tenant=tenant,
-                policy=rules,
-                lang=chosen_lang or lang or rules.language,
+                policies=policies,
+                lang=chosen_lang or lang or now.language,
                 json=as_json,
                 member=member,
             )
@@ -109,7 +116,12 @@ def common(url: str = DEFAULT_URL, lang: Language | None = None) -> Callable[[F]
         options = (
             click.option("--url", default=url, show_default=True, help="The store's address."),
             click.option("--tenant", default="main", show_default=True, help="Whose records."),
-            click.option("--policy", type=FILE, help="The rules, TOML or JSON; those that ship otherwise."),
+            click.option(
+                "--policy",
+                type=FILE,
+                multiple=True,
+                help="The rules, TOML or JSON; repeated for each version of them; those that ship otherwise.",
+            ),
             language(),
             as_json(),
             click.option(

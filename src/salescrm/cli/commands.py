@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
-import attrs
 import click
 from rich.text import Text
 
-from salescrm.cli.chosen import FILE, Chosen, as_json, common, language, speaking
+from salescrm.cli.chosen import Chosen, common
 from salescrm.cli.importing import import_files_command
+from salescrm.cli.policies import check_policy_command
+from salescrm.cli.pools import tick_command
 from salescrm.cli.showing import out, show, show_json
-from salescrm.errors import InvalidDefinition
-from salescrm.labels import Language
-from salescrm.locale.catalogs import catalog
-from salescrm.policy import load
 from salescrm.reports import CountedBy, Dimension
 
 __all__ = ["cli"]
@@ -34,6 +30,8 @@ def cli() -> None:
 
 
 cli.add_command(import_files_command)
+cli.add_command(tick_command)
+cli.add_command(check_policy_command)
 
 
 @cli.command()
@@ -42,27 +40,12 @@ def migrate(chosen: Chosen) -> None:
     """Bring tables and indexes to this version."""
     from salescrm.crm import connect
 
-    with connect(chosen.url, policy=chosen.policy, tenant=chosen.tenant) as crm:
+    with connect(chosen.url, policy=chosen.policies, tenant=chosen.tenant) as crm:
         crm.migrate()
     if chosen.json:
         show_json({"url": chosen.shown_url, "migrated": True})
     else:
         click.echo(chosen.say("The store is up to date", "数据库结构已是最新版本"))
-
-
-@cli.command()
-@common()
-def tick(chosen: Chosen) -> None:
-    """Do what is due by the calendar: let quiet customers fall into their pools, warn their owners; at least daily."""
-    with chosen.crm() as crm:
-        ran = crm.tick()
-    if chosen.json:
-        show_json(attrs.asdict(ran))
-    else:
-        what = chosen.say(
-            "{} customers fell, {} warnings, {} runs", "落入公海 {} 个客户，预警 {} 条，执行 {} 次"
-        )
-        click.echo(what.format(ran.recycled, ran.warned, ran.nights))
 
 
 @cli.group()
@@ -126,31 +109,6 @@ def performance(
         show_json(result.to_plain())
     else:
         show(result.sheet(chosen.lang))
-
-
-@cli.command("check-policy")
-@click.argument("file", type=FILE)
-@language()
-@as_json()
-def check_policy(file: Path, chosen_lang: Language | None, as_json: bool) -> None:
-    """Tell everything that is wrong with the policy in FILE."""
-    lang, problems = chosen_lang or "en", tuple[str, ...]()
-    with speaking(lang):
-        try:
-            policy = load(file)
-        except InvalidDefinition as found:
-            problems = tuple(catalog(lang).sentence(one) if lang == "zh" else one for one in found.problems)
-        else:
-            lang = chosen_lang or policy.language
-    if as_json:
-        show_json({"file": file.name, "ok": not problems, "problems": problems})
-    else:
-        for one in problems:
-            click.echo(one)
-        if not problems:
-            click.echo("没有发现问题" if lang == "zh" else "Nothing is wrong with it")
-    if problems:
-        raise click.exceptions.Exit(1)
 
 
 @cli.command()

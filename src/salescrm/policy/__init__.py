@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from salescrm.policy.assignments import AssignmentRule, LoadWeights, Strategy
 from salescrm.policy.calendars import Weekday, WorkCalendar
+from salescrm.policy.changes import Change, ChangeKind, diff
 from salescrm.policy.parts import (
     ExtraEntity,
     ExtraField,
@@ -14,6 +15,7 @@ from salescrm.policy.parts import (
 )
 from salescrm.policy.plain import PolicyFormat, dumps, from_plain, load, loads, to_plain
 from salescrm.policy.policy import Policy
+from salescrm.policy.pool_findings import Finding, FindingCode, findings
 from salescrm.policy.pools import (
     Anchor,
     ClaimLimits,
@@ -30,6 +32,8 @@ from salescrm.policy.vocabulary import Choice, Choices, ChosenField, shipped_cho
 __all__ = [
     "Anchor",
     "AssignmentRule",
+    "Change",
+    "ChangeKind",
     "Choice",
     "Choices",
     "ChosenField",
@@ -38,6 +42,8 @@ __all__ = [
     "ExtraEntity",
     "ExtraField",
     "ExtraKind",
+    "Finding",
+    "FindingCode",
     "FollowUpWindows",
     "LoadWeights",
     "NumberedEntity",
@@ -53,7 +59,9 @@ __all__ = [
     "Told",
     "Weekday",
     "WorkCalendar",
+    "diff",
     "dumps",
+    "findings",
     "from_plain",
     "load",
     "loads",

@@ -36,7 +36,7 @@ from salescrm.stages import Pipeline, Requirement, Stage
 if TYPE_CHECKING:
     import cattrs
 
-__all__ = ["PolicyFormat", "dumps", "from_plain", "load", "loads", "to_plain"]
+__all__ = ["PolicyFormat", "dumps", "from_plain", "load", "loads", "plain_value", "to_plain"]
 
 PolicyFormat: TypeAlias = Literal["toml", "json"]
 #: Read and written with their names beside their keys; what stands inside another comes first, since it is built in.
@@ -105,6 +105,13 @@ def to_plain(policy: Policy) -> dict[str, Any]:
     """*policy* as JSON-able data."""
     data: dict[str, Any] = _without_none(_converter().unstructure(policy))
     return data
+
+
+def plain_value(value: Any) -> Any:
+    """A part of a policy, or one setting's *value*, in the form that it has in `to_plain`."""
+    if isinstance(value, get_args(Where)):
+        return dump_where(value)
+    return _without_none(_converter().unstructure(value))
 
 
 def _without_none(data: Any) -> Any:

@@ -13,10 +13,10 @@ from salescrm.checking.conditions import Conditions
 from salescrm.errors import Invalid
 from salescrm.kinds import Kind
 from salescrm.meaning import possible
-from salescrm.query.nodes import And, Not, Relative, Where, shape
+from salescrm.query.nodes import Always, And, Not, Or, Relative, Search, Span, Where, shape
 from salescrm.schema import Schema
 
-__all__ = ["can_hold", "implies", "schemas_of", "unaskable"]
+__all__ = ["can_hold", "fields_of", "implies", "schemas_of", "unaskable"]
 
 _TODAY: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -76,3 +76,17 @@ def _moves(literal: object) -> bool:
     if isinstance(literal, tuple):
         return any(map(_moves, literal))
     return isinstance(literal, Relative)
+
+
+def fields_of(where: Where) -> frozenset[str]:
+    """The names of the fields that *where* asks about, as it writes them."""
+    match where:
+        case And(parts) | Or(parts):
+            return frozenset().union(*map(fields_of, parts))
+        case Not(part):
+            return fields_of(part)
+        case Always() | Search():
+            return frozenset()
+        case _:
+            operand = where.operand
+            return frozenset({operand.start, operand.end} if isinstance(operand, Span) else {operand})
