@@ -30,7 +30,7 @@ _TOLD: Final = 2
 
 @attrs.frozen(kw_only=True)
 class Decided:
-    """Who is to get what, and what the next draw of each rule then starts from."""
+    """Who is to get what, and what the next draw then starts from, of the policy's rules that were drawn by."""
 
     plan: Plan
     shares: dict[str, Shares]
@@ -90,7 +90,8 @@ class Assigning:
         if in_turn and groups:
             limited = {id for group in groups for id in people[group.rule.key].limited(group.limits)}
             self._kept.take_turns([key for key in rules if key], limited)
-        shares = {key: self._kept.read(key) if key else Shares() for key in rules}
+        start = {key: self._kept.read(key) if key else Shares() for key in rules}
+        shares = dict(start)
         given, plans = Given(), list[Plan]()
         for group in groups:
             plan = self._plan(group, people[group.rule.key], shares[group.rule.key], given, figures)
@@ -98,7 +99,8 @@ class Assigning:
             plans.append(plan)
         made = {one.item.id: one for plan in plans for one in plan.assignments}
         decisions = (made.get(customer.id) or self._undecided(customer) for customer, _ in wanted)
-        return Decided(plan=joined(plans, decisions), shares=shares)
+        drawn = {key: after for key, after in shares.items() if key and after != start[key]}
+        return Decided(plan=joined(plans, decisions), shares=drawn)
 
     def carry_out(
         self, customers: Iterable[Customer], decided: Decided, *, reason: str | None = None
@@ -127,8 +129,7 @@ class Assigning:
                 self.unit.fail()
                 raise StaleWrite("Customer", late.id, late.version)
         for key, shares in decided.shares.items():
-            if key and shares.lanes:
-                self._kept.save(key, shares)
+            self._kept.save(key, shares)
         return [given[id] for id in read if id in given]
 
     def _groups(self, wanted: Sequence[Wanted]) -> list[_Group]:

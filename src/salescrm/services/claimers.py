@@ -9,9 +9,9 @@ from salescrm.calendars import day_of, start_of_day
 from salescrm.entities import Customer, Member, OwnershipEntry, Team, Turn
 from salescrm.errors import Duplicate, InvalidValue, Transient
 from salescrm.policy import Pool
-from salescrm.query import F, Query, Tally, highest
+from salescrm.query import F, Order, Query, Tally, highest
 from salescrm.rules.claiming import Claimer
-from salescrm.storage import Insert, Store
+from salescrm.storage import Insert
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, clean_text
 
@@ -19,8 +19,6 @@ __all__ = ["Claimers"]
 
 #: How many ids one question asks for.
 _AT_ONCE = 500
-#: How often turns are made that others make at the same time.
-_TRIES = 5
 
 
 class Claimers:
@@ -52,38 +50,23 @@ class Claimers:
         if not unit.kit.backend.capabilities.concurrent_writers:
             unit.write()  # where one writer waits for another, this is all
             return
-        wanted = sorted(set(ids))
-        self._make_turns(wanted)
-        turns = unit.unscoped(Turn)
-        for start in range(0, len(wanted), _AT_ONCE):
-            part = wanted[start : start + _AT_ONCE]
-            mine = F.id.one_of(part)
-            taken = turns.change_quietly(mine, {}, order=[F.id], limit=len(part), skip_locked=False)
-            if len(taken) != len(part):
-                unit.fail()
-                raise Transient("this transaction began before there was a turn to take")
-
-    def _make_turns(self, ids: Sequence[Id]) -> None:
-        """Sees to it that there are such; in a transaction of its own, so that nobody waits for a long Work."""
-        for _ in range(_TRIES):
-            store = self.unit.kit.backend.open(self.unit.tenant)
-            try:
-                if missing := self._missing(store, ids):
-                    store.write(Insert(self.unit.kit.by_record[Turn], list(map(self._turn, missing))))
-                    store.commit()
-            except (Duplicate, Transient):
-                continue  # somebody else makes some of them just now
-            finally:
-                store.rollback()  # gives back what the store holds, whatever became of it
-            return
-
-    def _missing(self, store: Store, ids: Sequence[Id]) -> list[Id]:
-        unit, found = self.unit, set[Id]()
-        for start in range(0, len(ids), _AT_ONCE):
-            query = Query(where=F.id.one_of(ids[start : start + _AT_ONCE]), limit=_AT_ONCE)
-            asked = unit.kit.checker.find(unit.kit.by_record[Turn], query, unit.context)
-            found.update(one.id for one in store.find(asked))
-        return [id for id in ids if id not in found]
+        schema, wanted = unit.kit.by_record[Turn], sorted(set(ids))
+        stamps = schema.spread({"updated_at": unit.now(), "updated_by": unit.member})
+        store = unit.reading()
+        # Held in the store, past any repository: that is no write, so what is then refused has cost nothing.
+        try:
+            for start in range(0, len(wanted), _AT_ONCE):
+                part = wanted[start : start + _AT_ONCE]
+                query = Query(where=F.id.one_of(part), order=[Order("id")], limit=len(part))
+                asked = unit.kit.checker.find(schema, query, unit.context)
+                held: list[Turn] = store.change(asked, stamps, skip_locked=False)
+                if missing := sorted(set(part) - {one.id for one in held}):
+                    store.write(Insert(schema, list(map(self._turn, missing))))
+        except BaseException as problem:
+            unit.fail()
+            if isinstance(problem, Duplicate):
+                raise Transient("somebody else took this turn for the first time just now") from problem
+            raise
 
     def _turn(self, id: Id) -> Turn:
         now, member = self.unit.now(), self.unit.member
