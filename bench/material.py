@@ -31,6 +31,7 @@ __all__ = [
     "deals",
     "drafts",
     "ids",
+    "owned",
 ]
 
 TENANT: Final = Id("main")
@@ -99,6 +100,13 @@ def drafts(seed: int = 1) -> Iterator[Fields]:
         }
 
 
+def owned(at: datetime, fields: Fields) -> Fields:
+    """What an owner brings to a customer at once: the moments that its pool counts from."""
+    if fields.get("owner_id") is None:
+        return {}
+    return {"owned_since": at, "quiet_since": at, "stuck_since": at, "dealless_since": at}
+
+
 def customers(count: int, seed: int = 1) -> Iterator[Customer]:
     """*count* stored customers of 2025, their last change anywhere in that year."""
     rng = random.Random(seed)
@@ -116,7 +124,7 @@ def customers(count: int, seed: int = 1) -> Iterator[Customer]:
             updated_at=updated,
             updated_by=MEMBER,
             number=f"C{created:%Y%m%d}{n:06}",
-            owned_since=created,
+            **owned(created, fields),
             **fields,
         )
 
