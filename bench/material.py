@@ -19,6 +19,8 @@ __all__ = [
     "MEMBER",
     "OWNERS",
     "PIPELINE",
+    "POOL",
+    "RULE",
     "SCHEMAS",
     "START",
     "TENANT",
@@ -40,6 +42,9 @@ MEMBER: Final = Id("li")
 #: A sales team of fifty: 4,000 customers each of 200,000.
 OWNERS: Final = tuple(Id(f"member-{n:02}") for n in range(50))
 PIPELINE: Final = "standard"
+#: The pool that takes everything back, and the one rule by which it does.
+POOL: Final = "sea"
+RULE: Final = "quiet"
 #: In which days begin; numbers carry the day.
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 START: Final = datetime(2026, 3, 15, 10, tzinfo=UTC)
