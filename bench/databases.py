@@ -22,7 +22,7 @@ import salescrm
 from bench.contender import Contender
 from bench.handwritten import postgres, sqlite
 from bench.handwritten.rows import CUSTOMER_COLUMNS
-from bench.material import MEMBER, PIPELINE, SCHEMAS, START, TENANT, Ids, customers, deals
+from bench.material import MEMBER, PIPELINE, POOL, SCHEMAS, START, TENANT, Ids, customers, deals
 from salescrm.kinds import Kind
 from tests import servers
 
@@ -129,6 +129,14 @@ class Database(ABC):
     @abstractmethod
     def _anywhere(self, since: datetime, days: int) -> str:
         """SQL of any moment of the *days* days from *since*."""
+
+    def load_pooled(self, count: int) -> None:
+        """Puts in *count* customers that nobody owns, in the pool since they were created."""
+        row = sqlite.customer_row if self.engine == "sqlite" else postgres.customer_row
+        pooled = (one.unowned_in(POOL, at=one.created_at) for one in customers(count))
+        with self._unindexed("customers"):
+            self.insert("customers", CUSTOMER_COLUMNS, map(row, pooled))
+        self.settle()
 
     def load_deals(self, count: int) -> None:
         """Puts in *count* opportunities."""
