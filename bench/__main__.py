@@ -14,21 +14,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import costs, memory
+from bench import claims, costs, memory, pools
 from bench.arena import PEERS
 from bench.engines import Scale, run_engine
 from bench.results import Line, as_json, as_markdown
 
 _ENGINES = ("sqlite", "postgresql")
 _WORKS = ("W1", "W2", "W3", "W4", "W5", "W6")
+_POOLS = ("W7", "W8")
 _OTHERS = ("memory", "import", "maven", "stream")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs what was asked for; 1 if a limit was missed."""
     options = _parser().parse_args(arguments)
-    only = options.only.split(",") if options.only else [*_WORKS, *_OTHERS]
-    if unknown := set(only) - {*_WORKS, *_OTHERS}:
+    only = options.only.split(",") if options.only else [*_WORKS, *_POOLS, *_OTHERS]
+    if unknown := set(only) - {*_WORKS, *_POOLS, *_OTHERS}:
         _parser().error(f"no work is called {', '.join(sorted(unknown))}")
     if hasattr(os, "sched_setaffinity") and not options.unpinned:
         # Client and server share one CPU, which a server started from here inherits.
@@ -55,6 +56,7 @@ def _lines(only: list[str], options: argparse.Namespace) -> Iterator[Line]:
         scale = Scale(
             customers=5_000,
             deals=20_000,
+            quiet=20_000,
             share=0.1,
             rounds=options.rounds or 5,
             peers=peers,
@@ -63,6 +65,10 @@ def _lines(only: list[str], options: argparse.Namespace) -> Iterator[Line]:
     works = [one for one in only if one in _WORKS]
     for engine in options.engine.split(","):
         yield from run_engine(engine, works, scale)
+        if "W7" in only:
+            yield from pools.recycle(engine, scale)
+    if "W8" in only and "postgresql" in options.engine:
+        yield from claims.together(scale)
     if "memory" in only:
         yield from memory.measure(count=scale.customers, rounds=scale.rounds, by_wall=scale.by_wall)
     if "import" in only:
@@ -75,7 +81,7 @@ def _lines(only: list[str], options: argparse.Namespace) -> Iterator[Line]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
-    parser.add_argument("--only", help=f"works to run, by comma: {','.join([*_WORKS, *_OTHERS])}")
+    parser.add_argument("--only", help=f"works to run, by comma: {','.join([*_WORKS, *_POOLS, *_OTHERS])}")
     parser.add_argument("--engine", default=",".join(_ENGINES), help="engines for W1 to W6, by comma")
     parser.add_argument("--rounds", type=int, help="rounds of each race (at least 5 mean something)")
     parser.add_argument(

@@ -13,10 +13,15 @@ from bench.databases import Database
 from bench.material import clock, ids
 from bench.ours import Ours
 
-__all__ = ["PEERS", "Arena", "arena"]
+__all__ = ["PEERS", "Arena", "arena", "clock_of"]
 
 #: Whom else one might ask to do it.
 PEERS = ("SQLAlchemy ORM", "Django", "advanced-alchemy")
+
+
+def clock_of(database: Database, *, by_wall: bool) -> Clock:
+    """What to time work on *database* by just now."""
+    return wall_clock if by_wall else ProcessorClock.with_server(database.backends())
 
 
 @attrs.frozen
@@ -30,9 +35,7 @@ class Arena:
 
     def clock_of(self, name: str) -> Clock:
         """What to time a contender by just now: this process, and the server's processes that it is connected to."""
-        if self.by_wall:
-            return wall_clock
-        return ProcessorClock.with_server(self.databases[name].backends())
+        return clock_of(self.databases[name], by_wall=self.by_wall)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ import salescrm
 from bench.contender import Contender
 from bench.handwritten import postgres, sqlite
 from bench.handwritten.rows import CUSTOMER_COLUMNS
-from bench.material import MEMBER, PIPELINE, SCHEMAS, START, TENANT, Ids, customers, deals
+from bench.material import MEMBER, PIPELINE, POOL, SCHEMAS, START, TENANT, Ids, customers, deals
 from salescrm.kinds import Kind
 from tests import servers
 
@@ -79,12 +79,11 @@ class Database(ABC):
     def settle(self) -> None:
         """Lets the engine learn what is in its tables, as it would overnight."""
 
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        """All rows of *table* by column name, in the order of their ids."""
+    def rows(self, table: str, *, where: str = "", order: str = "id") -> list[dict[str, Any]]:
+        """The rows of *table* by column name, all or those of a *where* clause, in *order*."""
         names = [row[0] for row in self.execute(self._columns_of(table))]
-        return [
-            dict(zip(names, row, strict=True)) for row in self.execute(f"SELECT * FROM {table} ORDER BY id")
-        ]
+        found = self.execute(f"SELECT * FROM {table} {where} ORDER BY {order}")
+        return [dict(zip(names, row, strict=True)) for row in found]
 
     @abstractmethod
     def _columns_of(self, table: str) -> str: ...
@@ -98,6 +97,45 @@ class Database(ABC):
         row = sqlite.customer_row if self.engine == "sqlite" else postgres.customer_row
         with self._unindexed("customers"):
             self.insert("customers", CUSTOMER_COLUMNS, map(row, customers(count)))
+        self.settle()
+
+    def load_quiet(self, count: int, since: datetime, days: int) -> None:
+        """
+        Puts in *count* customers that have been quiet since any moment of the *days* days from *since*.
+
+        A tenth of them has an open deal, and a few were protected once.
+        """
+        base = min(count, 20_000)
+        row = sqlite.customer_row if self.engine == "sqlite" else postgres.customer_row
+        anywhere = self._anywhere(since, days)
+        new = {"id": f"substr(c.id, 1, 24) || {self._hex}", "number": "k.n || '-' || c.number", "quiet_since": anywhere}
+        copied = [new.get(name, f"c.{name}") for name in CUSTOMER_COLUMNS]
+        with self._unindexed("customers"):
+            self.insert("customers", CUSTOMER_COLUMNS, map(row, customers(base)))
+            self.execute(
+                "UPDATE customers SET open_opportunities = 1, dealless_since = NULL WHERE number LIKE '%7'",
+                "UPDATE customers SET protected_until = owned_since WHERE number LIKE '%13'",
+                f"UPDATE customers SET quiet_since = {anywhere}",
+                # The rest are copies, made in the engine: a million would take Python a minute.
+                f"INSERT INTO customers ({', '.join(CUSTOMER_COLUMNS)}) SELECT {', '.join(copied)} FROM customers AS c, "
+                f"(WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < {count // base - 1}) "
+                f"SELECT n FROM k WHERE n < {count // base}) AS k",
+            )
+        self.settle()
+
+    #: The number n of a copy, as twelve hexadecimal digits.
+    _hex: ClassVar[str]
+
+    @abstractmethod
+    def _anywhere(self, since: datetime, days: int) -> str:
+        """SQL of any moment of the *days* days from *since*."""
+
+    def load_pooled(self, count: int) -> None:
+        """Puts in *count* customers that nobody owns, in the pool since they were created."""
+        row = sqlite.customer_row if self.engine == "sqlite" else postgres.customer_row
+        pooled = (one.unowned_in(POOL, at=one.created_at) for one in customers(count))
+        with self._unindexed("customers"):
+            self.insert("customers", CUSTOMER_COLUMNS, map(row, pooled))
         self.settle()
 
     def load_deals(self, count: int) -> None:
@@ -134,6 +172,11 @@ class SqliteDatabase(Database):
     """A file."""
 
     engine = "sqlite"
+    _hex = "printf('%012x', k.n)"
+
+    def _anywhere(self, since: datetime, days: int) -> str:
+        milliseconds = f"abs(random()) % {days * 86_400_000}"
+        return f"strftime('%Y-%m-%dT%H:%M:%f+00:00', {since.timestamp():.0f} + ({milliseconds}) / 1000.0, 'unixepoch')"
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"sqlite:///{path}")
@@ -195,6 +238,11 @@ class PostgresDatabase(Database):
     """A database of a private server."""
 
     engine = "postgresql"
+    _hex = "lpad(to_hex(k.n), 12, '0')"
+
+    def _anywhere(self, since: datetime, days: int) -> str:
+        anywhere = f"timestamptz '{since.isoformat()}' + random() * interval '{days} days'"
+        return f"date_trunc('milliseconds', {anywhere})"
 
     @property
     def _dsn(self) -> str:

@@ -17,7 +17,7 @@ from bench.results import Line
 from bench.workloads import WORKLOADS, Workload
 from tests import servers
 
-__all__ = ["Scale", "run_engine"]
+__all__ = ["Scale", "new_database", "run_engine"]
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +26,7 @@ class Scale:
 
     customers: int = 200_000
     deals: int = 1_000_000
+    quiet: int = 1_000_000
     share: float = 1.0
     rounds: int = 15
     peers: tuple[str, ...] = ()
@@ -44,7 +45,7 @@ def run_engine(engine: str, keys: Sequence[str], scale: Scale) -> Iterator[Line]
         workloads = [one for one in chosen if one.needs == needs]
         if not workloads:
             continue
-        with _database(engine) as database:
+        with new_database(engine) as database:
             database.migrate()
             if needs == "customers":
                 database.load_customers(scale.customers)
@@ -89,7 +90,7 @@ def _fewer(rounds: int, workload: Workload) -> int:
 
 
 @contextmanager
-def _database(engine: str) -> Iterator[Database]:
+def new_database(engine: str) -> Iterator[Database]:
     """An empty database, gone at the end with all its copies."""
     if engine == "sqlite":
         with tempfile.TemporaryDirectory() as folder:

@@ -19,6 +19,8 @@ __all__ = [
     "MEMBER",
     "OWNERS",
     "PIPELINE",
+    "POOL",
+    "RULE",
     "SCHEMAS",
     "START",
     "TENANT",
@@ -31,6 +33,7 @@ __all__ = [
     "deals",
     "drafts",
     "ids",
+    "owned",
 ]
 
 TENANT: Final = Id("main")
@@ -39,6 +42,9 @@ MEMBER: Final = Id("li")
 #: A sales team of fifty: 4,000 customers each of 200,000.
 OWNERS: Final = tuple(Id(f"member-{n:02}") for n in range(50))
 PIPELINE: Final = "standard"
+#: The pool that takes everything back, and the one rule by which it does.
+POOL: Final = "sea"
+RULE: Final = "quiet"
 #: In which days begin; numbers carry the day.
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 START: Final = datetime(2026, 3, 15, 10, tzinfo=UTC)
@@ -99,6 +105,13 @@ def drafts(seed: int = 1) -> Iterator[Fields]:
         }
 
 
+def owned(at: datetime, fields: Fields) -> Fields:
+    """What an owner brings to a customer at once: the moments that its pool counts from."""
+    if fields.get("owner_id") is None:
+        return {}
+    return {"owned_since": at, "quiet_since": at, "stuck_since": at, "dealless_since": at}
+
+
 def customers(count: int, seed: int = 1) -> Iterator[Customer]:
     """*count* stored customers of 2025, their last change anywhere in that year."""
     rng = random.Random(seed)
@@ -116,7 +129,7 @@ def customers(count: int, seed: int = 1) -> Iterator[Customer]:
             updated_at=updated,
             updated_by=MEMBER,
             number=f"C{created:%Y%m%d}{n:06}",
-            owned_since=created,
+            **owned(created, fields),
             **fields,
         )
 

@@ -17,7 +17,7 @@ from typing import Any
 from bench import sameness
 from bench.clocks import Clock, ProcessorClock, wall_clock
 from bench.handwritten import rows
-from bench.material import MEMBER, OWNERS, START, TENANT, ZONE, Fields, Ids, customers, drafts, ids
+from bench.material import MEMBER, OWNERS, START, TENANT, ZONE, Fields, Ids, customers, drafts, ids, owned
 from bench.measuring import Chunk, race, typical
 from bench.ours import Ours
 from bench.results import Line
@@ -65,8 +65,7 @@ class DictOfCustomers:
             "updated_by": MEMBER,
         }
         number = f"C{now.astimezone(ZONE):%Y%m%d}{next(self._running):03}"
-        owned_since = now if fields.get("owner_id") else None
-        customer = Customer(id=self._ids(now), number=number, owned_since=owned_since, **stamps, **fields)
+        customer = Customer(id=self._ids(now), number=number, **owned(now, fields), **stamps, **fields)
         entry = ChangeEntry(
             id=self._ids(now),
             entity="customers",

@@ -12,7 +12,7 @@ import psycopg
 
 from bench.handwritten import rows
 from bench.handwritten.rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, LOG_COLUMNS, to_json
-from bench.material import MEMBER, PIPELINE, TENANT, ZONE, Fields, Ids
+from bench.material import MEMBER, PIPELINE, TENANT, ZONE, Fields, Ids, owned
 from salescrm.entities import Customer
 from salescrm.kinds import Extra
 from salescrm.money import Money
@@ -84,7 +84,7 @@ class PostgresDriver:
             updated_at=now,
             updated_by=MEMBER,
             number=self._number(now),
-            owned_since=now if fields.get("owner_id") else None,
+            **owned(now, fields),
             **fields,
         )
         with self._connection.transaction():
@@ -126,7 +126,7 @@ class PostgresDriver:
                 updated_at=now,
                 updated_by=MEMBER,
                 number=f"{day}{running:03}",
-                owned_since=now if fields.get("owner_id") else None,
+                **owned(now, fields),
                 **fields,
             )
             customers.append(customer_row(customer))
@@ -190,13 +190,15 @@ def customer_row(c: Customer) -> tuple[Any, ...]:
         c.founded_year, c.region.province, c.region.city, c.region.district, c.address, c.website, c.main_business,
         c.credit_code, c.parent_id, c.source, c.channel, c.level, c.lifecycle, list(c.tags), c.owner_id,
         to_json(rows.nested(c.collaborators)) if c.collaborators else "[]",
-        c.first_contact_at, c.first_contact_by, c.first_deal_at,
+        c.first_contact_at, c.first_contact_by, c.first_deal_at, c.last_deal_at,
         None if won is None else won.minor, None if won is None else won.currency,
         list(c.products_bought), list(c.interests), c.preferences, c.core_needs,
         None if low is None else low.minor, None if low is None else low.currency,
         None if high is None else high.minor, None if high is None else high.currency,
-        c.purchase_deadline, to_json(rows.nested(c.key_dates)) if c.key_dates else "[]", c.notes, c.pool_id,
-        c.owned_since, c.protected_until, c.last_follow_up_at, c.follow_up_count,
+        c.purchase_deadline, to_json(rows.nested(c.key_dates)) if c.key_dates else "[]", c.notes,
+        c.last_follow_up_at, c.follow_up_count, c.open_opportunities, c.contract_ends_on, c.has_receivables,
+        c.pool_id, c.entered_pool_at, c.owned_since, c.quiet_since, c.stuck_since, c.dealless_since,
+        c.protected_until, c.shared_until, c.transfer_pending,
         c.birth_date, c.occupation, c.residence, c.emergency_contact,
         to_json(c.extra) if c.extra else "{}", rows.fold(c),
     )
@@ -211,10 +213,11 @@ def customer_of(row: Any) -> Customer:
         size, annual_revenue, annual_revenue_currency, founded_year, region_province, region_city,
         region_district, address, website, main_business, credit_code, parent_id, source, channel, level,
         lifecycle, tags, owner_id, collaborators, first_contact_at, first_contact_by, first_deal_at,
-        won_amount, won_amount_currency, products_bought, interests, preferences, core_needs, budget_low,
-        budget_low_currency, budget_high, budget_high_currency, purchase_deadline, key_dates, notes, pool_id,
-        owned_since, protected_until, last_follow_up_at, follow_up_count, birth_date, occupation, residence,
-        emergency_contact, extra,
+        last_deal_at, won_amount, won_amount_currency, products_bought, interests, preferences, core_needs,
+        budget_low, budget_low_currency, budget_high, budget_high_currency, purchase_deadline, key_dates, notes,
+        last_follow_up_at, follow_up_count, open_opportunities, contract_ends_on, has_receivables, pool_id,
+        entered_pool_at, owned_since, quiet_since, stuck_since, dealless_since, protected_until, shared_until,
+        transfer_pending, birth_date, occupation, residence, emergency_contact, extra,
     ) = row
     return Customer(
         id=id, tenant=tenant, version=version, created_at=created_at, created_by=created_by,
@@ -226,15 +229,19 @@ def customer_of(row: Any) -> Customer:
         parent_id=parent_id, source=source, channel=channel, level=level, lifecycle=lifecycle,
         tags=tuple(tags), owner_id=owner_id,
         collaborators=tuple(map(rows.collaborator, collaborators)) if collaborators else (),
-        first_contact_at=first_contact_at, first_contact_by=first_contact_by, first_deal_at=first_deal_at,
+        first_contact_at=first_contact_at, first_contact_by=first_contact_by, first_deal_at=first_deal_at, last_deal_at=last_deal_at,
         won_amount=None if won_amount is None else Money(won_amount, won_amount_currency),
         products_bought=tuple(products_bought), interests=tuple(interests), preferences=preferences,
         core_needs=core_needs,
         budget_low=None if budget_low is None else Money(budget_low, budget_low_currency),
         budget_high=None if budget_high is None else Money(budget_high, budget_high_currency),
         purchase_deadline=purchase_deadline, key_dates=tuple(map(rows.key_date, key_dates)) if key_dates else (),
-        notes=notes, pool_id=pool_id, owned_since=owned_since, protected_until=protected_until,
-        last_follow_up_at=last_follow_up_at, follow_up_count=follow_up_count, birth_date=birth_date,
+        notes=notes,
+        last_follow_up_at=last_follow_up_at, follow_up_count=follow_up_count,
+        open_opportunities=open_opportunities, contract_ends_on=contract_ends_on, has_receivables=has_receivables,
+        pool_id=pool_id, entered_pool_at=entered_pool_at, owned_since=owned_since, quiet_since=quiet_since,
+        stuck_since=stuck_since, dealless_since=dealless_since, protected_until=protected_until,
+        shared_until=shared_until, transfer_pending=transfer_pending, birth_date=birth_date,
         occupation=occupation, residence=residence, emergency_contact=emergency_contact, extra=Extra(extra),
     )
     # fmt: on

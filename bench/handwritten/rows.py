@@ -33,10 +33,11 @@ CUSTOMER_COLUMNS: Final = (  # noqa: SIM905  # words read better without quotes
     "id tenant version created_at created_by updated_at updated_by number kind name industry size annual_revenue "
     "annual_revenue_currency founded_year region_province region_city region_district address website main_business "
     "credit_code parent_id source channel level lifecycle tags owner_id collaborators first_contact_at "
-    "first_contact_by first_deal_at won_amount won_amount_currency products_bought interests preferences core_needs "
-    "budget_low budget_low_currency budget_high budget_high_currency purchase_deadline key_dates notes pool_id "
-    "owned_since protected_until last_follow_up_at follow_up_count birth_date occupation residence "
-    "emergency_contact extra search_text"
+    "first_contact_by first_deal_at last_deal_at won_amount won_amount_currency products_bought interests preferences core_needs "
+    "budget_low budget_low_currency budget_high budget_high_currency purchase_deadline key_dates notes "
+    "last_follow_up_at follow_up_count open_opportunities contract_ends_on has_receivables pool_id entered_pool_at "
+    "owned_since quiet_since stuck_since dealless_since protected_until shared_until transfer_pending birth_date "
+    "occupation residence emergency_contact extra search_text"
 ).split()
 LOG_COLUMNS: Final = (  # noqa: SIM905
     "id tenant version created_at created_by updated_at updated_by entity record_id kind record_version changes"
@@ -131,6 +132,7 @@ def changes(c: Customer) -> dict[str, list[Any]]:
         "first_contact_at": _iso(c.first_contact_at),
         "first_contact_by": c.first_contact_by,
         "first_deal_at": _iso(c.first_deal_at),
+        "last_deal_at": _iso(c.last_deal_at),
         "won_amount": _minor(c.won_amount),
         "won_amount_currency": _currency(c.won_amount),
         "products_bought": c.products_bought or None,
@@ -144,11 +146,20 @@ def changes(c: Customer) -> dict[str, list[Any]]:
         "purchase_deadline": _day(c.purchase_deadline),
         "key_dates": nested(c.key_dates) if c.key_dates else None,
         "notes": c.notes,
-        "pool_id": c.pool_id,
-        "owned_since": _iso(c.owned_since),
-        "protected_until": _iso(c.protected_until),
         "last_follow_up_at": _iso(c.last_follow_up_at),
         "follow_up_count": c.follow_up_count,
+        "open_opportunities": c.open_opportunities,
+        "contract_ends_on": _day(c.contract_ends_on),
+        "has_receivables": c.has_receivables,
+        "pool_id": c.pool_id,
+        "entered_pool_at": _iso(c.entered_pool_at),
+        "owned_since": _iso(c.owned_since),
+        "quiet_since": _iso(c.quiet_since),
+        "stuck_since": _iso(c.stuck_since),
+        "dealless_since": _iso(c.dealless_since),
+        "protected_until": _iso(c.protected_until),
+        "shared_until": _iso(c.shared_until),
+        "transfer_pending": c.transfer_pending,
         "birth_date": _day(c.birth_date),
         "occupation": c.occupation,
         "residence": c.residence,

@@ -13,7 +13,7 @@ import attrs
 
 from bench.handwritten import rows
 from bench.handwritten.rows import CUSTOMER_COLUMNS, EVENT_COLUMNS, LOG_COLUMNS, iso, to_json
-from bench.material import MEMBER, PIPELINE, TENANT, ZONE, Fields, Ids
+from bench.material import MEMBER, PIPELINE, TENANT, ZONE, Fields, Ids, owned
 from salescrm.entities import Customer
 from salescrm.kinds import Extra
 from salescrm.money import Money
@@ -98,7 +98,7 @@ class SqliteDriver:
                 updated_at=now,
                 updated_by=MEMBER,
                 number=self._number(now),
-                owned_since=now if fields.get("owner_id") else None,
+                **owned(now, fields),
                 **fields,
             )
             self._execute(_INSERT_CUSTOMER, customer_row(customer))
@@ -128,7 +128,6 @@ class SqliteDriver:
         customers, log, events = [], [], []
         day = f"C{now.astimezone(ZONE):%Y%m%d}"
         for running, fields in zip(self._take(now, len(drafts)), drafts, strict=True):
-            owned_since = now if fields.get("owner_id") else None
             customer = Customer(
                 id=self._ids(now),
                 tenant=TENANT,
@@ -138,7 +137,7 @@ class SqliteDriver:
                 updated_at=now,
                 updated_by=MEMBER,
                 number=f"{day}{running:03}",
-                owned_since=owned_since,
+                **owned(now, fields),
                 **fields,
             )
             customers.append(customer_row(customer))
@@ -199,16 +198,23 @@ def customer_row(c: Customer) -> tuple[Any, ...]:
         to_json(rows.nested(c.collaborators)) if c.collaborators else "[]",
         None if c.first_contact_at is None else iso(c.first_contact_at), c.first_contact_by,
         None if c.first_deal_at is None else iso(c.first_deal_at),
+        None if c.last_deal_at is None else iso(c.last_deal_at),
         None if won is None else won.minor, None if won is None else won.currency,
         to_json(c.products_bought) if c.products_bought else "[]", to_json(c.interests) if c.interests else "[]",
         c.preferences, c.core_needs,
         None if low is None else low.minor, None if low is None else low.currency,
         None if high is None else high.minor, None if high is None else high.currency,
         None if c.purchase_deadline is None else c.purchase_deadline.isoformat(),
-        to_json(rows.nested(c.key_dates)) if c.key_dates else "[]", c.notes, c.pool_id,
-        None if c.owned_since is None else iso(c.owned_since),
-        None if c.protected_until is None else iso(c.protected_until),
+        to_json(rows.nested(c.key_dates)) if c.key_dates else "[]", c.notes,
         None if c.last_follow_up_at is None else iso(c.last_follow_up_at), c.follow_up_count,
+        c.open_opportunities, None if c.contract_ends_on is None else c.contract_ends_on.isoformat(),
+        c.has_receivables, c.pool_id, None if c.entered_pool_at is None else iso(c.entered_pool_at),
+        None if c.owned_since is None else iso(c.owned_since),
+        None if c.quiet_since is None else iso(c.quiet_since),
+        None if c.stuck_since is None else iso(c.stuck_since),
+        None if c.dealless_since is None else iso(c.dealless_since),
+        None if c.protected_until is None else iso(c.protected_until),
+        None if c.shared_until is None else iso(c.shared_until), c.transfer_pending,
         None if c.birth_date is None else c.birth_date.isoformat(), c.occupation, c.residence, c.emergency_contact,
         to_json(c.extra) if c.extra else "{}", rows.fold(c),
     )
@@ -223,10 +229,11 @@ def customer_of(row: Sequence[Any]) -> Customer:
         size, annual_revenue, annual_revenue_currency, founded_year, region_province, region_city,
         region_district, address, website, main_business, credit_code, parent_id, source, channel, level,
         lifecycle, tags, owner_id, collaborators, first_contact_at, first_contact_by, first_deal_at,
-        won_amount, won_amount_currency, products_bought, interests, preferences, core_needs, budget_low,
-        budget_low_currency, budget_high, budget_high_currency, purchase_deadline, key_dates, notes, pool_id,
-        owned_since, protected_until, last_follow_up_at, follow_up_count, birth_date, occupation, residence,
-        emergency_contact, extra,
+        last_deal_at, won_amount, won_amount_currency, products_bought, interests, preferences, core_needs,
+        budget_low, budget_low_currency, budget_high, budget_high_currency, purchase_deadline, key_dates, notes,
+        last_follow_up_at, follow_up_count, open_opportunities, contract_ends_on, has_receivables, pool_id,
+        entered_pool_at, owned_since, quiet_since, stuck_since, dealless_since, protected_until, shared_until,
+        transfer_pending, birth_date, occupation, residence, emergency_contact, extra,
     ) = row
     return Customer(
         id=id, tenant=tenant, version=version, created_at=datetime.fromisoformat(created_at),
@@ -241,6 +248,7 @@ def customer_of(row: Sequence[Any]) -> Customer:
         first_contact_at=None if first_contact_at is None else datetime.fromisoformat(first_contact_at),
         first_contact_by=first_contact_by,
         first_deal_at=None if first_deal_at is None else datetime.fromisoformat(first_deal_at),
+        last_deal_at=None if last_deal_at is None else datetime.fromisoformat(last_deal_at),
         won_amount=None if won_amount is None else Money(won_amount, won_amount_currency),
         products_bought=() if products_bought == "[]" else tuple(json.loads(products_bought)),
         interests=() if interests == "[]" else tuple(json.loads(interests)), preferences=preferences,
@@ -249,10 +257,18 @@ def customer_of(row: Sequence[Any]) -> Customer:
         budget_high=None if budget_high is None else Money(budget_high, budget_high_currency),
         purchase_deadline=None if purchase_deadline is None else date.fromisoformat(purchase_deadline),
         key_dates=tuple(map(rows.key_date, json.loads(key_dates))) if key_dates != "[]" else (), notes=notes,
-        pool_id=pool_id, owned_since=None if owned_since is None else datetime.fromisoformat(owned_since),
-        protected_until=None if protected_until is None else datetime.fromisoformat(protected_until),
         last_follow_up_at=None if last_follow_up_at is None else datetime.fromisoformat(last_follow_up_at),
-        follow_up_count=follow_up_count,
+        follow_up_count=follow_up_count, open_opportunities=open_opportunities,
+        contract_ends_on=None if contract_ends_on is None else date.fromisoformat(contract_ends_on),
+        has_receivables=bool(has_receivables), pool_id=pool_id,
+        entered_pool_at=None if entered_pool_at is None else datetime.fromisoformat(entered_pool_at),
+        owned_since=None if owned_since is None else datetime.fromisoformat(owned_since),
+        quiet_since=None if quiet_since is None else datetime.fromisoformat(quiet_since),
+        stuck_since=None if stuck_since is None else datetime.fromisoformat(stuck_since),
+        dealless_since=None if dealless_since is None else datetime.fromisoformat(dealless_since),
+        protected_until=None if protected_until is None else datetime.fromisoformat(protected_until),
+        shared_until=None if shared_until is None else datetime.fromisoformat(shared_until),
+        transfer_pending=bool(transfer_pending),
         birth_date=None if birth_date is None else date.fromisoformat(birth_date), occupation=occupation,
         residence=residence, emergency_contact=emergency_contact,
         extra=Extra(json.loads(extra)) if extra != "{}" else Extra(),

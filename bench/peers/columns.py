@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
-from bench.material import MEMBER, SCHEMAS, TENANT, ZONE, Fields, Ids
+from bench.material import MEMBER, SCHEMAS, TENANT, ZONE, Fields, Ids, owned
 from salescrm.kinds import Kind
 from salescrm.money import Money
 from salescrm.values import Region
@@ -50,7 +50,10 @@ class Writer:
             "kind": "company",
             "lifecycle": "prospect",
             "follow_up_count": 0,
-            "owned_since": now if fields.get("owner_id") else None,
+            "open_opportunities": 0,
+            "has_receivables": False,
+            "transfer_pending": False,
+            **owned(now, fields),
         }
         for name, value in fields.items():
             if isinstance(value, Money):

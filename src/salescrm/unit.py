@@ -25,7 +25,7 @@ from salescrm.entities import Record
 from salescrm.entities.base import RecordT
 from salescrm.errors import StoreError, WorkEnded
 from salescrm.hooks import Hooks
-from salescrm.meaning import condition
+from salescrm.meaning import Test, condition
 from salescrm.query import Where
 from salescrm.schema import Schema
 from salescrm.storage import Backend, Store, Write
@@ -97,6 +97,8 @@ class UnitOfWork:
         self._ended: str | None = None
         self._repositories: dict[type[Record], Repository[Record]] = {}
         self._services: dict[Callable[..., Any], Any] = {}
+        #: What `holds` has found out about questions.
+        self._answers: dict[tuple[type, int, int], tuple[Test, tuple[Any, ...], Where, Context]] = {}
 
     def now(self) -> Moment:
         """The moment of this Work: the same from its first call to its last."""
@@ -169,11 +171,22 @@ class UnitOfWork:
             raise WorkEnded(self._ended)
         return self.store
 
-    def holds(self, record: Record, where: Where) -> bool:
-        """Whether *where* holds for *record* as it stands in the caller's hands, stored like this or not."""
-        schema = self.kit.by_record[type(record)]
-        asked = self.kit.checker.all(schema, where, (), self.context)
-        return condition(schema, asked.plan.where)(record, asked.values, self.reading().get)
+    def holds(self, record: Record, where: Where, *, context: Context | None = None) -> bool:
+        """
+        Whether *where* holds for *record* as it stands in the caller's hands, stored like this or not.
+
+        Relative moments are those of *context*, if given.
+        """
+        context = context or self.context
+        # By identity: the same questions of a policy are asked again and again, of hundreds of records, and to check one
+        # anew, or to hash it, costs three times what its answer does.  What is kept here keeps its identity.
+        key = (type(record), id(where), id(context))
+        found = self._answers.get(key)
+        if found is None:
+            schema = self.kit.by_record[type(record)]
+            asked = self.kit.checker.all(schema, where, (), context)
+            found = self._answers[key] = (condition(schema, asked.plan.where), asked.values, where, context)
+        return found[0](record, found[1], self.reading().get)
 
     def write(self, *writes: Write) -> None:
         """Does *writes*, all or none; a failure ends this unit of work, for nobody may commit half of one."""

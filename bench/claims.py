@@ -1,0 +1,190 @@
+"""
+W8: customers claimed by four processes at once, beside a hand-written statement that skips what others hold just now.
+
+The hand-written one takes whatever has been there longest.  Ours is told which customer, as it stands on the member's
+screen; each process has its own ones.  A process is timed by its CPU and that of the server's process behind it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import attrs
+
+import salescrm
+from bench import sameness
+from bench.arena import clock_of
+from bench.clocks import Clock
+from bench.databases import Database
+from bench.engines import Scale, new_database
+from bench.handwritten.claiming import PostgresClaims
+from bench.material import OWNERS, POOL, clock, ids
+from bench.measuring import Chunk, race
+from bench.results import Line
+from salescrm.labels import Label
+from salescrm.policy import ClaimLimits, Policy, Pool
+from salescrm.values import Id
+from tests import servers
+
+__all__ = ["alone", "together"]
+
+_PROCESSES: Final = 4
+_FIRST: Final = 40
+_LIMITS: Final = ClaimLimits(cap=1_000_000, daily=1_000_000, cool_down=30)
+
+
+def policy(limits: ClaimLimits) -> Policy:
+    """One pool for everybody."""
+    return Policy(pools=(Pool(key=POOL, label=Label("Sea", "公海"), everyone=True, claims=limits),))
+
+
+class _Ours:
+    """Claims through the service, of customers that are known beforehand."""
+
+    def __init__(self, url: str, limits: ClaimLimits, seed: int) -> None:
+        self.crm = salescrm.connect(url, policy=policy(limits), clock=_moving(), ids=ids(seed))
+
+    def claim(self, member: str, *wanted: Id) -> None:
+        """Takes *wanted* in one Work."""
+        with self.crm.begin(by=member) as work:
+            work.pools.claim(wanted, pool=POOL)
+
+    def close(self) -> None:
+        """Frees its connections."""
+        self.crm.close()
+
+
+def _moving() -> Callable[[], Any]:
+    """A clock that goes on from behind the moment at which the customers came into the pool."""
+    now = clock()
+    return lambda: now() + timedelta(days=400)
+
+
+def _waiting(database: Database) -> list[Id]:
+    """The ids of the pool's customers, longest there first."""
+    found = database.execute(f"SELECT id FROM customers WHERE pool_id = '{POOL}' ORDER BY entered_pool_at, id")
+    return [Id(id) for (id,) in found]
+
+
+def together(scale: Scale) -> Iterator[Line]:
+    """W8, in pools without limits and with them."""
+    each = max(10, round(100 * scale.share))
+    count = _FIRST + each * _PROCESSES * (scale.rounds + 2)
+    contenders: dict[str, ClaimLimits | None] = {"driver": None, "salescrm": ClaimLimits(), "limits": _LIMITS}
+    with new_database("postgresql") as database, ExitStack() as open_:
+        database.migrate()
+        database.load_pooled(count)
+        databases = {name: database.copy() for name in contenders}
+        for name, limits in contenders.items():
+            _claim_first(databases[name], limits)
+        _compare(databases)
+        teams = {
+            name: open_.enter_context(_team(databases[name], limits, each, by_wall=scale.by_wall))
+            for name, limits in contenders.items()
+        }
+        ratios = race({name: team.chunk for name, team in teams.items()}, rounds=scale.rounds)
+        for name, ratio in ratios.items():
+            yield Line(
+                work="W8 claims by 4 processes" + (", cap, daily and cool-down" if name == "limits" else ""),
+                engine=database.engine,
+                contender="driver" if name == "driver" else "salescrm",
+                value=ratio.median,
+                low=ratio.low,
+                high=ratio.high,
+                microseconds=ratio.seconds * 1e6,
+            )
+
+
+def _claim_first(database: Database, limits: ClaimLimits | None) -> None:
+    """The first of them, one after the other, by members in turn."""
+    with closing(_claimer(database.url, limits, 1)) as claimer:
+        for n, id in enumerate(_waiting(database)[:_FIRST]):
+            claimer.claim(OWNERS[n % 7], id)
+
+
+def _compare(databases: dict[str, Database]) -> None:
+    """All that was written of the first claims; ids are each contender's own."""
+    orders = {"customers": "id", "ownership": "customer_id", "change_log": "record_id", "events": "record_id"}
+    for table, order in orders.items():
+        where = "WHERE owner_id IS NOT NULL" if table == "customers" else ""
+        found = {
+            name: [sameness.row(table, row) for row in one.rows(table, where=where, order=order)]
+            for name, one in databases.items()
+        }
+        for name, rows in found.items():
+            if len(rows) != _FIRST:
+                raise sameness.Different(f"claim, {table}: {name} wrote {len(rows)} rows")
+            for row in rows if table != "customers" else ():
+                del row["id"]
+        sameness.same(f"claim, {table}", found)
+
+
+@attrs.frozen
+class _Team:
+    """Processes that claim at the same time from *database*."""
+
+    database: Database
+    doors: Sequence[Connection]
+    each: int
+    by_wall: bool
+
+    @property
+    def chunk(self) -> Chunk:
+        """All of them claim their share; it takes what it costs them and the server together."""
+        spent = [0.0]
+
+        def run() -> None:
+            for door in self.doors:
+                door.send(self.each)
+            spent[0] += sum(door.recv() for door in self.doors)
+
+        def clock() -> Clock:
+            timer = clock_of(self.database, by_wall=self.by_wall)
+            return timer if self.by_wall else lambda: timer() + spent[0]
+
+        return Chunk(run, None, self.each * len(self.doors), clock)
+
+
+@contextmanager
+def _team(database: Database, limits: ClaimLimits | None, each: int, *, by_wall: bool) -> Iterator[_Team]:
+    spawn = multiprocessing.get_context("spawn")
+    doors, processes = [], []
+    waiting = _waiting(database)
+    for n in range(_PROCESSES):
+        here, there = spawn.Pipe()
+        arguments = (there, database.url, limits, waiting[n::_PROCESSES], n)
+        process = spawn.Process(target=_work, args=arguments)
+        process.start()
+        doors.append(here)
+        processes.append(process)
+    try:
+        yield _Team(database, doors, each, by_wall)
+    finally:
+        for door in doors:
+            door.send(0)
+        for process in processes:
+            process.join()
+
+
+def _work(door: Connection, url: str, limits: ClaimLimits | None, mine: list[Id], number: int) -> None:
+    """A process: claims as many as it is told, and says how long it was on a CPU for them."""
+    member = OWNERS[number]
+    rest = iter(mine)
+    with closing(_claimer(url, limits, number + 10)) as claimer:
+        while count := door.recv():
+            start = time.process_time()
+            for _ in range(count):
+                claimer.claim(member, next(rest))
+            door.send(time.process_time() - start)
+
+
+def _claimer(url: str, limits: ClaimLimits | None, seed: int) -> PostgresClaims | _Ours:
+    if limits is None:
+        return PostgresClaims(servers.driver_url(url), _moving(), ids(seed))
+    return _Ours(url, limits, seed)
