@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo
 
 import attrs
@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 import salescrm
 from salescrm import Crm, Customer, Policy
-from salescrm.calendars import WeekCalendar, start_of_day
+from salescrm.calendars import Calendar, WeekCalendar, start_of_day
 from salescrm.entities import OutboxEvent, OwnershipEntry
 from salescrm.labels import Label
 from salescrm.policy import Policies, Pool, PoolWarning, RecycleRule
+from salescrm.policy.pools import Anchor, Exemption, Told
 from salescrm.query import EVERYTHING, F, ago, start_of, today
 from salescrm.reports.simulation import Simulation
 from salescrm.storage import Backend
@@ -44,7 +45,10 @@ class Holidays:
         return day not in off and (day.weekday() < 5 or day == date(2026, 3, 14))
 
 
-CALENDARS: Final = {"week": WeekCalendar(), "holidays": Holidays()}
+EXEMPT: Final[tuple[tuple[Exemption, ...] | None, ...]] = (
+    None, (), ("protected",), ("shared", "protected"), ("open_opportunity",),
+)  # fmt: skip
+CALENDARS: Final[Mapping[str, Calendar]] = {"week": WeekCalendar(), "holidays": Holidays()}
 
 wheres = st.sampled_from(
     [
@@ -61,22 +65,19 @@ days_ago = st.one_of(st.none(), st.integers(-3, 25))
 
 @st.composite
 def rule(draw: st.DrawFn, key: str) -> RecycleRule:
-    anchors = ["no_follow_up", "no_progress", "no_opportunity", "no_deal", "contract_ended"]
     return RecycleRule(
         key=key,
         label=LABEL,
-        anchor=draw(st.sampled_from(anchors)),  # type: ignore[arg-type]  # one of them
+        anchor=draw(st.sampled_from(get_args(Anchor))),
         limit=draw(st.one_of(st.integers(1, 20), st.just("never"))),
         calendar=draw(st.sampled_from([None, None, "week", "holidays"])),
         where=draw(wheres),
-        exempt=draw(
-            st.sampled_from([None, (), ("protected",), ("shared", "protected"), ("open_opportunity",)])
-        ),
+        exempt=draw(st.sampled_from(EXEMPT)),
         warnings=[
             PoolWarning(days=days, to=to)
             for days, to in draw(
                 st.lists(
-                    st.tuples(st.integers(1, 9), st.sampled_from(["owner", "manager", "admins"])),
+                    st.tuples(st.integers(1, 9), st.sampled_from(get_args(Told))),
                     max_size=3,
                 )
             )

@@ -73,6 +73,31 @@ WORDS: Final[Mapping[str, Label]] = MappingProxyType(
         "falls": Label("Fall", "落入公海"),
         "warnings": Label("Warnings", "预警"),
         "more": Label("and {many} more lines", "另有 {many} 行"),
+        "backtest": Label("Two policies on the same history", "两套规则回测"),
+        "wrong": Label("Wrongly", "误回收"),
+        "refused": Label("Refused", "拒绝领取"),
+        "held": Label("Held", "平均持有"),
+        "really": Label("really", "实际"),
+        "replayed": Label(
+            "From {since} to {until}; {recycled} customers really fell",
+            "{since} 至 {until}，实际落入公海 {recycled} 个客户",
+        ),
+        "side": Label(
+            "{policy}: {falls} would have fallen, {wrong} of them wrongly ({forgone} were bought from the same owner later);"
+            " {spared} of those that fell would have stayed until then; {refused} of {claims} claims refused; evenness {even}",
+            "{policy}：落入公海 {falls} 个，其中误回收 {wrong} 个（之后又向原负责人成交 {forgone}）；"
+            "实际落入者中 {spared} 个届时不会落入；{claims} 次领取中拒绝 {refused} 次；均衡度 {even}",
+        ),
+        "differ": Label(
+            "{both} fall under both, {only_a} under A only, {only_b} under B only",
+            "两套规则都会落入 {both} 个，仅 A {only_a} 个，仅 B {only_b} 个",
+        ),
+        "would_fall": Label(
+            "{customer} would have fallen from {owner} into {pool} on {day} by the rule “{rule}”",
+            "{customer}会于{day}从{owner}名下落入{pool}，规则“{rule}”",
+        ),
+        "but_bought": Label(", but bought from them on {on} ({amount})", "，但于{on}又向其成交（{amount}）"),
+        "refused_of": Label("{at}: {why}", "{at}：{why}"),
         "as_of": Label("as of {at} ({zone})", "截至 {at}（{zone}）"),
     }
 )

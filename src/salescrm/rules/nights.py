@@ -20,7 +20,17 @@ from salescrm.query import Relative, Span, Where
 from salescrm.query.nodes import Compare, OneOf, leaves
 from salescrm.values import Moment
 
-__all__ = ["Night", "Stretch", "due", "is_steady", "looks_at_others", "nights", "stranded", "within"]
+__all__ = [
+    "Night",
+    "Stretch",
+    "due",
+    "is_steady",
+    "looks_at_others",
+    "nights",
+    "stranded",
+    "within",
+    "zone_of",
+]
 
 #: How many nights one run makes up for; who has missed more is not waiting for the rest.
 MOST_NIGHTS: Final = 366
@@ -87,7 +97,7 @@ def due(
     *through* is, by pool, the last day whose run was finished.  A pool that has never been run begins with today; where
     others have been run, with the night after theirs, if it was open by then.
     """
-    known = {pool.key: _zone(version, pool) for version in policies.versions for pool in version.pools}
+    known = {pool.key: zone_of(version, pool) for version in policies.versions for pool in version.pools}
     latest = max(
         (start_of_day(day, known[key]) for key, day in through.items() if key in known), default=None
     )
@@ -155,7 +165,7 @@ def _laid_out(policies: Policies, floor: _Floor, until: Moment) -> list[Stretch]
             break
         end = until if end is None else min(until, end - _MOMENT)
         for rank, pool in enumerate(version.ranked_pools):
-            zone = _zone(version, pool)
+            zone = zone_of(version, pool)
             first = max(floor(pool, zone), after.get(pool.key, date.min))
             if start is not None:
                 first = max(first, first_day_from(start, zone))
@@ -166,6 +176,6 @@ def _laid_out(policies: Policies, floor: _Floor, until: Moment) -> list[Stretch]
     return found
 
 
-def _zone(policy: Policy, pool: Pool) -> tzinfo:
+def zone_of(policy: Policy, pool: Pool) -> tzinfo:
     """The time zone in which the days of *pool* begin under *policy*."""
     return policy.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)

@@ -26,10 +26,12 @@ from salescrm.page import Page
 from salescrm.policy import Policies, Policy, Pool
 from salescrm.query import EVERYTHING, F, Where
 from salescrm.query.fields import OrderLike
+from salescrm.reports.backtest import Backtest
 from salescrm.reports.simulation import Simulation
 from salescrm.rules.claiming import ClaimDecision, Claimer, may_be_assigned, may_claim
 from salescrm.rules.falling import FallDecision
 from salescrm.rules.nights import stranded
+from salescrm.services.backtesting import backtest
 from salescrm.services.claimers import Claimers
 from salescrm.services.falls import Falls
 from salescrm.services.hiding import hidden_from
@@ -260,6 +262,25 @@ class PoolService:
             InvalidDefinition: A pool that is closed, or not in the policy, holds customers: no run would start.
         """
         return simulate(self.unit, at=at, policy=policy)
+
+    def backtest(
+        self,
+        policy_a: Policy | Policies,
+        policy_b: Policy | Policies,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+    ) -> Backtest:
+        """
+        What would have become of the customers from *since* to *until* (None: now) under either policy; nothing is written.
+
+        History is taken as it really was, from the ledger, the change log and the opportunities of the customers that
+        are there still and that the acting member may see; how, is told in `salescrm.rules.backtesting`.
+
+        Raises:
+            InvalidValue: A moment without a time zone, a time that ends before it begins, or in the future; no policy.
+        """
+        return backtest(self.unit, policy_a, policy_b, since=since, until=until)
 
     def check(self, policy: Policy) -> None:
         """
