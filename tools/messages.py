@@ -52,7 +52,9 @@ SENTENCES: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
     }
 )
 #: Modules whose functions yield sentences, each problem of a definition, or raise them for others to gather.
-YIELDING: Final = frozenset({"assignments", "checks", "plain", "jsonable", "plan", "binding"})
+YIELDING: Final = frozenset(
+    {"approval_checks", "assignments", "binding", "checks", "jsonable", "plain", "plan"}
+)
 
 
 def gathered() -> dict[str, str]:

@@ -32,6 +32,7 @@ from salescrm.values import Id, IdMaker, Moment, clean_text, moment
 
 if TYPE_CHECKING:
     from salescrm.reports import Reports
+    from salescrm.services.approvals import ApprovalService
     from salescrm.services.contacts import ContactService
     from salescrm.services.customers import CustomerService
     from salescrm.services.follow_ups import FollowUpService
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from salescrm.services.pools import PoolService
     from salescrm.services.products import ProductService
     from salescrm.services.recycling import Ran
+    from salescrm.services.transfers import TransferService
     from salescrm.storage import Capabilities, Store
 
 __all__ = ["Crm", "Work", "connect"]
@@ -116,6 +118,20 @@ class Work(UnitOfWork):
         from salescrm.services.pools import PoolService
 
         return self.service(PoolService)
+
+    @property
+    def transfers(self) -> TransferService:
+        """Customers that change hands, one by one or all that a leaving member has."""
+        from salescrm.services.transfers import TransferService
+
+        return self.service(TransferService)
+
+    @property
+    def approvals(self) -> ApprovalService:
+        """What waits for somebody's approval."""
+        from salescrm.services.approvals import ApprovalService
+
+        return self.service(ApprovalService)
 
     @property
     def history(self) -> HistoryService:

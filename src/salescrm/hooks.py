@@ -19,6 +19,7 @@ from salescrm.errors import HookRefused, InvalidDefinition
 if TYPE_CHECKING:
     from salescrm.events import Event
     from salescrm.unit import UnitOfWork
+    from salescrm.values import Id
 
 __all__ = ["ENTRY_POINTS", "Hooks", "Refuse", "Specification", "hookimpl"]
 
@@ -64,6 +65,10 @@ class Specification:
     @_spec
     def recycling_customer(self, work: UnitOfWork, customer: Customer, pool: str, rule: str) -> bool | None:
         """Before *customer* falls into *pool* by *rule*: return False to keep it with its owner for this day."""
+
+    @_spec
+    def transferring_customer(self, work: UnitOfWork, customer: Customer, to: Id, reason: str | None) -> None:
+        """Before *customer* is transferred from its owner to the member *to*: raise Refuse to prevent it, for all of them."""
 
     @_spec
     def record_added(self, work: UnitOfWork, record: Record) -> None:
@@ -156,6 +161,7 @@ class Hooks:
         )
         self.listens_to_commits = bool(self._listeners["event_committed"])
         self.listens_to_recycling = bool(self._listeners["recycling_customer"])
+        self.listens_to_transfers = bool(self._listeners["transferring_customer"])
         self.listens_to_events = bool(self._listeners["event_happened"])
 
     def _call(self, hook: str, arguments: dict[str, Any]) -> Iterator[Any]:
@@ -213,6 +219,11 @@ class Hooks:
         """Whether the plugins let *customer* fall."""
         asked = {"work": work, "customer": customer, "pool": pool, "rule": rule}
         return all(answer is not False for answer in self._call("recycling_customer", asked))
+
+    def transferring(self, work: UnitOfWork, customer: Customer, to: Id, reason: str | None) -> None:
+        """Lets the plugins refuse."""
+        asked = {"work": work, "customer": customer, "to": to, "reason": reason}
+        self._run("transferring_customer", asked)
 
     def added(self, work: UnitOfWork, record: Record) -> None:
         """Tells the plugins."""

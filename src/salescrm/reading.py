@@ -95,6 +95,10 @@ class Reader(Generic[RecordT]):
         """By id, those of *ids* that there are and that the member may see."""
         return self._many(ids, "read")
 
+    def allowed(self, ids: Iterable[Id], action: Action) -> frozenset[Id]:
+        """Those of *ids* that there are and that the member may *action*."""
+        return frozenset(self._many(ids, action))
+
     @asking
     def _many(self, ids: Iterable[Id], action: Action) -> dict[Id, RecordT]:
         """By id, those of *ids* that the member may *action*."""

@@ -21,6 +21,9 @@ Every error that salescrm raises, and nothing else.
      │   ├─ StateRefused             not in this state
      │   ├─ ClaimRefused             a pool's rules, customer by customer
      │   ├─ ProtectionRefused        as many as they may are protected already
+     │   ├─ ApprovalRefused          who may say what about a request, and when
+     │   ├─ TransferRefused          customers that can't change hands, every reason at once
+     │   ├─ LeftBehind               what would still point at a member who leaves
      │   └─ HookRefused              a plugin of the host said no
      ├─ WorkEnded                    the unit of work is over, by commit, rollback or a failed write
      └─ StoreError                   the engine or the way to it
@@ -59,16 +62,21 @@ from salescrm.errors.base import (
 from salescrm.errors.base import ascii_safe as ascii_safe
 from salescrm.errors.base import fact as fact
 from salescrm.errors.refusals import (
+    ApprovalRefused,
     ClaimRefused,
     Forbidden,
     HookRefused,
+    LeftBehind,
     MoveRefused,
     ProtectionRefused,
     Refused,
     StateRefused,
+    TransferRefused,
 )
+from salescrm.errors.refusals import LeftOver as LeftOver
 
 __all__ = [
+    "ApprovalRefused",
     "ClaimRefused",
     "Conflict",
     "CrmError",
@@ -81,6 +89,7 @@ __all__ = [
     "InvalidDefinition",
     "InvalidQuestion",
     "InvalidValue",
+    "LeftBehind",
     "Misconfigured",
     "MoveRefused",
     "NotFound",
@@ -91,6 +100,7 @@ __all__ = [
     "StateRefused",
     "StoreError",
     "TenantRequired",
+    "TransferRefused",
     "Transient",
     "UnknownField",
     "Unmet",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salescrm.policy.approvals import ApprovalFlow, ApprovalStep, ApprovedAct, Superior
 from salescrm.policy.parts import (
     ExtraEntity,
     ExtraField,
@@ -27,6 +28,9 @@ from salescrm.policy.vocabulary import Choice, Choices, ChosenField, shipped_cho
 
 __all__ = [
     "Anchor",
+    "ApprovalFlow",
+    "ApprovalStep",
+    "ApprovedAct",
     "Choice",
     "Choices",
     "ChosenField",
@@ -45,6 +49,7 @@ __all__ = [
     "PoolWarning",
     "Protection",
     "RecycleRule",
+    "Superior",
     "Told",
     "dumps",
     "from_plain",

@@ -16,6 +16,7 @@ from salescrm.checking import Context
 from salescrm.checking.conditions import Conditions
 from salescrm.errors import Invalid
 from salescrm.labels import Label, Language
+from salescrm.policy.approval_checks import approval_problems
 from salescrm.policy.parts import ExtraEntity, ExtraKind, NumberedEntity, Numbering
 from salescrm.policy.vocabulary import ChosenField
 from salescrm.query.nodes import Where, shape
@@ -41,6 +42,7 @@ def problems_of(policy: Policy) -> Iterator[str]:
     yield from _extra(policy)
     yield from _windows(policy)
     yield from _choices(policy)
+    yield from approval_problems(policy.approvals, policy.extra_kinds)
 
 
 def _locale(policy: Policy) -> Iterator[str]:

@@ -21,6 +21,7 @@ import attrs
 
 from salescrm import jsonable
 from salescrm.errors import Invalid, InvalidDefinition, Misconfigured
+from salescrm.policy.approvals import ApprovalFlow, ApprovalStep, Superior
 from salescrm.policy.parts import ExtraField
 from salescrm.policy.policy import Policy
 from salescrm.policy.pools import ClaimLimits, Never, Pool, Protection, RecycleRule
@@ -38,9 +39,11 @@ __all__ = ["PolicyFormat", "dumps", "from_plain", "load", "loads", "to_plain"]
 
 PolicyFormat: TypeAlias = Literal["toml", "json"]
 #: Read and written with their names beside their keys; what stands inside another comes first, since it is built in.
-_NAMED: Final = (Choice, ExtraField, Requirement, Stage, Pipeline, RecycleRule, Pool)
+_NAMED: Final = (
+    Choice, ExtraField, Requirement, Stage, Pipeline, RecycleRule, Pool, ApprovalStep, ApprovalFlow,
+)  # fmt: skip
 #: Parts without a name, of which only what is not as it ships is written.
-_PARTS: Final = (ClaimLimits, Protection)
+_PARTS: Final = (ClaimLimits, Protection, Superior)
 #: The largest first: a duration is written in the largest unit that it is a whole number of.
 _UNITS: Final = MappingProxyType(
     {unit: timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds", "milliseconds")}

@@ -11,6 +11,7 @@ import attrs
 from salescrm.errors import InvalidDefinition, InvalidValue
 from salescrm.kinds import Kind
 from salescrm.labels import Label, Language
+from salescrm.policy.approvals import ApprovalFlow, ApprovedAct
 from salescrm.policy.checks import problems_of
 from salescrm.policy.parts import ExtraField, FollowUpWindows, NumberedEntity, Numbering
 from salescrm.policy.pools import Pool, ranked
@@ -46,6 +47,7 @@ class Policy:
         follow_up_days: How soon to follow up, by priority.
         choices: What is offered where a field takes any text.
         pools: Where customers that nobody owns wait for a new owner; without any, they just have no owner.
+        approvals: What has to be approved before it is done, and by whom; the first that holds decides.
 
     Raises:
         InvalidDefinition: The policy contradicts itself; every problem is named.
@@ -65,6 +67,7 @@ class Policy:
     choices: tuple[Choices, ...] = attrs.field(factory=shipped_choices, converter=tuple[Choices, ...])
     pipelines: tuple[Pipeline, ...] = attrs.field(factory=shipped, converter=tuple[Pipeline, ...])
     pools: tuple[Pool, ...] = attrs.field(default=(), converter=tuple[Pool, ...])
+    approvals: tuple[ApprovalFlow, ...] = attrs.field(default=(), converter=tuple[ApprovalFlow, ...])
 
     def __attrs_post_init__(self) -> None:
         if problems := tuple(problems_of(self)):
@@ -114,6 +117,24 @@ class Policy:
     def ranked_pools(self) -> tuple[Pool, ...]:
         """The open pools, in the order in which a customer is offered to them."""
         return ranked(self.pools)
+
+    def flow(self, key: str) -> ApprovalFlow:
+        """The approval called *key*.
+
+        Raises:
+            InvalidValue: There is none; the error names those that are.
+        """
+        for flow in self.approvals:
+            if flow.key == key:
+                return flow
+        if not self.approvals:
+            raise InvalidValue("ApprovalRequest", "flow", key, "nothing: this policy has no approvals")
+        known = ", ".join(flow.key for flow in self.approvals)
+        raise InvalidValue("ApprovalRequest", "flow", key, f"one of {known}")
+
+    def flows_of(self, act: ApprovedAct) -> tuple[ApprovalFlow, ...]:
+        """The approvals that *act* may need, in the order in which they are asked whether they hold."""
+        return tuple(flow for flow in self.approvals if flow.act == act)
 
     def numbering_of(self, entity: NumberedEntity) -> Numbering:
         """How the numbers of *entity* look."""

@@ -6,7 +6,8 @@ Whoever calls it has decided that it may be; here is what then happens, in one t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from salescrm.entities import Customer, Opportunity, OwnershipEntry, Record
 from salescrm.entities.customers import left_to, taken_by
@@ -101,22 +102,26 @@ class Ownership:
         *,
         kind: OwnershipKind,
         reason: str | None = None,
+        also: Callable[[Customer], Mapping[str, Any]] | None = None,
     ) -> list[Customer]:
         """
         *customers*, as they were read, in the hands of *to*; those that somebody else was faster with are missing.
 
-        Open opportunities of theirs that nobody owns come along.
+        Open opportunities of theirs that nobody owns come along.  *also* gives further fields that change with the owner.
 
         Raises:
             StaleWrite: One of them has changed since it was read, but not its owner.
         """
         given: list[Customer] = []
-        for dealing in (False, True):
-            part = [one for one in customers if (one.open_opportunities > 0) == dealing]
-            values = taken_by(to, at=self.unit.now(), dealing=dealing)
+        alike: dict[tuple[bool, tuple[tuple[str, Any], ...]], list[Customer]] = {}
+        for one in customers:
+            more = tuple(also(one).items()) if also else ()
+            alike.setdefault((one.open_opportunities > 0, more), []).append(one)
+        for (dealing, more), part in alike.items():
+            values = {**taken_by(to, at=self.unit.now(), dealing=dealing), **dict(more)}
             for start in range(0, len(part), _AT_ONCE):
                 given += self._change(part[start : start + _AT_ONCE], values, self._told(kind, to, reason))
-            if dealing and part:
+            if dealing:
                 self._take_deals([one.id for one in part], to)
         order = {one.id: place for place, one in enumerate(customers)}
         return sorted(given, key=lambda one: order[one.id])
