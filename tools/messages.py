@@ -53,7 +53,17 @@ SENTENCES: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
 )
 #: Modules whose functions yield sentences, each problem of a definition, or raise them for others to gather.
 YIELDING: Final = frozenset(
-    {"assignments", "calendars", "checks", "plain", "pool_checks", "jsonable", "plan", "binding"}
+    {
+        "approval_checks",
+        "assignments",
+        "binding",
+        "calendars",
+        "checks",
+        "jsonable",
+        "plain",
+        "plan",
+        "pool_checks",
+    }
 )
 
 

@@ -21,7 +21,9 @@ __all__ = ["PostgresNight", "SqliteNight"]
 _WORKER: Final = "pools"
 
 _STAMPS: Final = "id, tenant, version, created_at, created_by, updated_at, updated_by"
-_LEDGER: Final = f"INSERT INTO ownership ({_STAMPS}, customer_id, kind, at, from_id, pool, rule, rules, policy_version) "
+_LEDGER: Final = (
+    f"INSERT INTO ownership ({_STAMPS}, customer_id, kind, at, from_id, pool, rule, rules, policy_version) "
+)
 _LOG: Final = f"INSERT INTO change_log ({_STAMPS}, entity, record_id, kind, record_version, changes) "
 _EVENT: Final = f"INSERT INTO events ({_STAMPS}, name, entity, record_id, data, status, due_at, attempts) "
 _NOTICE: Final = f"INSERT INTO notices ({_STAMPS}, member_id, kind, entity, record_id, data) "
@@ -51,13 +53,17 @@ _SQLITE_CHANGES: Final = (
 _SQLITE: Final = (
     "CREATE TEMP TABLE fallen AS SELECT row_number() OVER () AS n, id, version, owner_id, "
     f"{_SQLITE_CHANGES} AS changes FROM customers WHERE {_QUIET}",
-    _LEDGER + "SELECT :ids || printf('1-%012x', n), :tenant, 1, :now, :worker, :now, :worker, id, 'recycled', :begin, "
+    _LEDGER
+    + "SELECT :ids || printf('1-%012x', n), :tenant, 1, :now, :worker, :now, :worker, id, 'recycled', :begin, "
     "owner_id, :pool, :rule, :rules, 1 FROM fallen",
-    _LOG + "SELECT :ids || printf('2-%012x', n), :tenant, 1, :now, :worker, :now, :worker, 'customers', id, 'saved', "
+    _LOG
+    + "SELECT :ids || printf('2-%012x', n), :tenant, 1, :now, :worker, :now, :worker, 'customers', id, 'saved', "
     "version + 1, changes FROM fallen",
-    _EVENT + "SELECT :ids || printf('3-%012x', n), :tenant, 1, :now, :worker, :now, :worker, 'CustomerRecycled', "
+    _EVENT
+    + "SELECT :ids || printf('3-%012x', n), :tenant, 1, :now, :worker, :now, :worker, 'CustomerRecycled', "
     "'customers', id, :told || owner_id || '\"}', 'pending', :now, 0 FROM fallen",
-    _NOTICE + "SELECT :ids || printf('4-%012x', n), :tenant, 1, :now, :worker, :now, :worker, owner_id, 'recycled', "
+    _NOTICE
+    + "SELECT :ids || printf('4-%012x', n), :tenant, 1, :now, :worker, :now, :worker, owner_id, 'recycled', "
     "'customers', id, :notice FROM fallen",
     f"UPDATE customers SET {_LEFT} WHERE tenant = :tenant AND id IN (SELECT id FROM fallen)",
     _RUN,

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from salescrm.entities import (
+    ApprovalRequest,
+    ApprovalSubject,
     ChangeEntry,
     Contact,
     Counter,
@@ -53,9 +55,11 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Member,
         "members",
         Index(("team_id", "name")),  # a team's members
+        Index(("deputy_id",)),  # for whom a member stands in
         find=("name", "email"),
         team_id="teams",
         manager_id="members",
+        deputy_id="members",
     )
     entity(
         Customer,
@@ -137,6 +141,20 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         "notices",
         Index(("member_id", "seen_at", "created_at")),  # what a member has not seen yet, newest first
         member_id="members",
+    )
+    entity(
+        ApprovalRequest,
+        "approvals",
+        Index(("status", "requested_at")),  # what is still to be decided, longest waiting first
+        Index(("requester_id", "requested_at")),  # what I asked for, newest first
+        requester_id="members",
+    )
+    entity(
+        ApprovalSubject,
+        "approval_subjects",
+        Index(("entity", "record_id")),  # what was asked about a record
+        Index(("request_id",)),  # what a request is about
+        request_id="approvals",
     )
     entity(Turn, "turns")
     entity(PoolRun, "pool_runs")

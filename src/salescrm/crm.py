@@ -32,6 +32,7 @@ from salescrm.values import Id, IdMaker, Moment, clean_text, moment
 
 if TYPE_CHECKING:
     from salescrm.reports import Reports
+    from salescrm.services.approvals import ApprovalService
     from salescrm.services.assignments import AssignmentService
     from salescrm.services.contacts import ContactService
     from salescrm.services.customers import CustomerService
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from salescrm.services.pools import PoolService
     from salescrm.services.products import ProductService
     from salescrm.services.recycling import Ran
+    from salescrm.services.transfers import TransferService
     from salescrm.storage import Capabilities, Store
 
 __all__ = ["Crm", "Work", "connect"]
@@ -124,6 +126,20 @@ class Work(UnitOfWork):
         from salescrm.services.assignments import AssignmentService
 
         return self.service(AssignmentService)
+
+    @property
+    def transfers(self) -> TransferService:
+        """Customers that change hands, one by one or all that a leaving member has."""
+        from salescrm.services.transfers import TransferService
+
+        return self.service(TransferService)
+
+    @property
+    def approvals(self) -> ApprovalService:
+        """What waits for somebody's approval."""
+        from salescrm.services.approvals import ApprovalService
+
+        return self.service(ApprovalService)
 
     @property
     def history(self) -> HistoryService:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from salescrm.events import Event
     from salescrm.rules.assigning import Candidate, Item
     from salescrm.unit import UnitOfWork
+    from salescrm.values import Id
 
 __all__ = ["ENTRY_POINTS", "Hooks", "Refuse", "Specification", "hookimpl"]
 
@@ -73,6 +74,10 @@ class Specification:
 
         The first answer that is not None decides.  It is asked in dry runs too, so it says who and does nothing.
         """
+
+    @_spec
+    def transferring_customer(self, work: UnitOfWork, customer: Customer, to: Id, reason: str | None) -> None:
+        """Before *customer* is transferred from its owner to the member *to*: raise Refuse to prevent it, for all of them."""
 
     @_spec
     def record_added(self, work: UnitOfWork, record: Record) -> None:
@@ -166,6 +171,7 @@ class Hooks:
         self.listens_to_commits = bool(self._listeners["event_committed"])
         self.listens_to_recycling = bool(self._listeners["recycling_customer"])
         self.listens_to_assigning = bool(self._listeners["choosing_assignee"])
+        self.listens_to_transfers = bool(self._listeners["transferring_customer"])
         self.listens_to_events = bool(self._listeners["event_happened"])
 
     def _call(self, hook: str, arguments: dict[str, Any]) -> Iterator[Any]:
@@ -235,6 +241,11 @@ class Hooks:
                 raise InvalidDefinition("Hook choosing_assignee", (problem,))
             return cast(str, answer)
         return None
+
+    def transferring(self, work: UnitOfWork, customer: Customer, to: Id, reason: str | None) -> None:
+        """Lets the plugins refuse."""
+        asked = {"work": work, "customer": customer, "to": to, "reason": reason}
+        self._run("transferring_customer", asked)
 
     def added(self, work: UnitOfWork, record: Record) -> None:
         """Tells the plugins."""

@@ -96,7 +96,7 @@ class Reader(Generic[RecordT]):
         return self._many(ids, "read")
 
     def allowed(self, ids: Iterable[Id], action: Action) -> frozenset[Id]:
-        """Those of *ids* whose records the member may *action*."""
+        """Those of *ids* that there are and that the member may *action*."""
         return frozenset(self._many(ids, action))
 
     @asking

@@ -11,6 +11,7 @@ import pytest
 
 from salescrm import errors
 from salescrm.errors import CrmError, InvalidValue, NotFound, StaleWrite, Transient, Unmet
+from salescrm.errors.refusals import LeftOver
 from salescrm.labels import Language
 
 
@@ -39,6 +40,9 @@ ERRORS: tuple[CrmError, ...] = (
     errors.StateRefused("FollowUp", "F1", "done", "be done"),
     errors.ClaimRefused("ann", (Told("cap"),)),
     errors.ProtectionRefused("ann", 3),
+    errors.ApprovalRefused("x", Told("not-an-approver")),
+    errors.TransferRefused((Unmet("not-owned", "C1", "nobody owns {subject}"),)),
+    errors.LeftBehind("ann", (LeftOver("Team", "leader_id", 2),)),
     errors.HookRefused("adding_record", "Guard", "listed"),
     errors.WorkEnded("it was committed"),
     errors.EngineError("DataError"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salescrm.entities.approvals import ApprovalEntry, ApprovalRequest, ApprovalSubject
 from salescrm.entities.base import Record
 from salescrm.entities.customers import Collaborator, Contact, Customer, KeyDate
 from salescrm.entities.follow_ups import Attachment, FollowUp, Place, Postponement, RemindBefore
@@ -12,6 +13,9 @@ from salescrm.entities.pools import FairShares, Notice, OwnershipEntry, PoolRun,
 from salescrm.entities.products import Product
 
 __all__ = [
+    "ApprovalEntry",
+    "ApprovalRequest",
+    "ApprovalSubject",
     "Attachment",
     "ChangeEntry",
     "Collaborator",

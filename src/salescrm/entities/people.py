@@ -12,7 +12,7 @@ from salescrm.kinds import Extra, Key, Line
 from salescrm.query import F, Where
 from salescrm.values import Email, Id
 
-__all__ = ["Leave", "Member", "Team", "in_team"]
+__all__ = ["Leave", "Member", "Team", "deputising", "in_team"]
 
 
 @attrs.frozen(kw_only=True)
@@ -66,9 +66,22 @@ class Member(Record):
     email: Email | None = None
     #: IANA name; the policy's zone where it is None.
     time_zone: Key | None = None
+    #: Who may give approvals in their place, and through which day, in the policy's time zone.
+    deputy_id: Id | None = None
+    deputy_through: date | None = None
     extra: Extra = Extra()
+
+    def deputy_on(self, day: date) -> Id | None:
+        """Who stands in for them on *day*."""
+        through = self.deputy_through
+        return self.deputy_id if through is not None and day <= through else None
 
 
 def in_team(team_id: Id) -> Where:
     """The active members of one team, without the teams below it."""
     return (F.team_id == team_id) & (F.active == True)  # noqa: E712  # a condition, not a truth value
+
+
+def deputising(member_id: Id) -> Where:
+    """Those who have named *member_id* their deputy, also for a time that is over."""
+    return F.deputy_id == member_id

@@ -22,6 +22,9 @@ Every error that salescrm raises, and nothing else.
      │   ├─ ClaimRefused             a pool's rules, customer by customer
      │   ├─ AssignmentRefused        nobody can take it, or none of the rules is for it
      │   ├─ ProtectionRefused        as many as they may are protected already
+     │   ├─ ApprovalRefused          who may say what about a request, and when
+     │   ├─ TransferRefused          customers that can't change hands, every reason at once
+     │   ├─ LeftBehind               what would still point at a member who leaves
      │   └─ HookRefused              a plugin of the host said no
      ├─ WorkEnded                    the unit of work is over, by commit, rollback or a failed write
      └─ StoreError                   the engine or the way to it
@@ -60,17 +63,22 @@ from salescrm.errors.base import (
 from salescrm.errors.base import ascii_safe as ascii_safe
 from salescrm.errors.base import fact as fact
 from salescrm.errors.refusals import (
+    ApprovalRefused,
     AssignmentRefused,
     ClaimRefused,
     Forbidden,
     HookRefused,
+    LeftBehind,
     MoveRefused,
     ProtectionRefused,
     Refused,
     StateRefused,
+    TransferRefused,
 )
+from salescrm.errors.refusals import LeftOver as LeftOver
 
 __all__ = [
+    "ApprovalRefused",
     "AssignmentRefused",
     "ClaimRefused",
     "Conflict",
@@ -84,6 +92,7 @@ __all__ = [
     "InvalidDefinition",
     "InvalidQuestion",
     "InvalidValue",
+    "LeftBehind",
     "Misconfigured",
     "MoveRefused",
     "NotFound",
@@ -94,6 +103,7 @@ __all__ = [
     "StateRefused",
     "StoreError",
     "TenantRequired",
+    "TransferRefused",
     "Transient",
     "UnknownField",
     "Unmet",

@@ -10,15 +10,19 @@ from salescrm.errors.base import CrmError, Unmet
 from salescrm.labels import Label, Language
 
 __all__ = [
+    "ApprovalRefused",
     "AssignmentRefused",
     "ClaimRefused",
     "Explained",
     "Forbidden",
     "HookRefused",
+    "LeftBehind",
+    "LeftOver",
     "MoveRefused",
     "ProtectionRefused",
     "Refused",
     "StateRefused",
+    "TransferRefused",
 ]
 
 
@@ -152,3 +156,65 @@ class HookRefused(Refused):
 
     code: ClassVar[str] = "hook-refused"
     template = "{plugin} refused in {hook}: {reason}"
+
+
+@attrs.frozen
+class ApprovalRefused(Refused):
+    """This can't be said about that request; *decision* tells why."""
+
+    id: str
+    decision: Explained
+
+    template = "This approval can't go on: {decision}"
+
+    @property
+    def code(self) -> str:  # type: ignore[override]  # each refusal has its own
+        """Why: ``not-an-approver``, ``already-voted``, ``wrong-state``, ``not-the-requester``, ``nobody-fits``, …"""
+        return self.decision.verdict
+
+    def fact(self, name: str) -> str:
+        return self.decision.explain("en") if name == "decision" else super().fact(name)
+
+
+@attrs.frozen
+class TransferRefused(Refused):
+    """These customers can't be given to those members; *unmet* names every reason, at once. Nothing was changed."""
+
+    unmet: tuple[Unmet, ...]
+
+    template = "This can't be transferred: {unmet}"
+
+    @property
+    def code(self) -> str:  # type: ignore[override]  # each refusal has its own
+        """The first reason: ``unknown-customer``, ``not-owned``, ``pending``, ``unknown-member``, ``inactive``, …"""
+        return self.unmet[0].code
+
+    def fact(self, name: str) -> str:
+        if name == "unmet":
+            return "; ".join(map(str, self.unmet[:20]))
+        return super().fact(name)
+
+
+@attrs.frozen
+class LeftOver:
+    """So many records of *entity* whose *field* still names somebody."""
+
+    entity: str
+    field: str
+    count: int
+
+
+@attrs.frozen
+class LeftBehind(Refused):
+    """A member who leaves would leave this behind; everything of the handover is rolled back."""
+
+    member: str
+    left: tuple[LeftOver, ...]
+
+    code: ClassVar[str] = "left-behind"
+    template = "{member} can't leave yet, for this would still be theirs: {left}"
+
+    def fact(self, name: str) -> str:
+        if name == "left":
+            return ", ".join(f"{one.entity}.{one.field} ({one.count})" for one in self.left)
+        return super().fact(name)

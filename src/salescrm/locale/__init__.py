@@ -65,6 +65,14 @@ def _fact(error: CrmError, name: str, lang: Language, words: Catalog) -> str:
             return "；".join(words.sentence(problem) for problem in value)
         case "decisions":
             return "；".join(one.explain(lang) for one in value[:20])
+        case "decision":
+            told: str = value.explain(lang)
+            return told
+        case "left":
+            return "、".join(
+                f"{label(lang, one.entity, one.field)}（{label(lang, one.entity)}，{one.count} 条）"
+                for one in value
+            )
         case "unmet":
             return "；".join(_unmet(one, lang, words) for one in value)
         case "to" if isinstance(error, MoveRefused) and error.name:

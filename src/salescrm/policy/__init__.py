@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from salescrm.policy.approvals import ApprovalFlow, ApprovalStep, ApprovedAct, Superior
 from salescrm.policy.assignments import AssignmentRule, LoadWeights, Strategy
 from salescrm.policy.calendars import Weekday, WorkCalendar
 from salescrm.policy.changes import Change, ChangeKind, diff
@@ -31,6 +32,9 @@ from salescrm.policy.vocabulary import Choice, Choices, ChosenField, shipped_cho
 
 __all__ = [
     "Anchor",
+    "ApprovalFlow",
+    "ApprovalStep",
+    "ApprovedAct",
     "AssignmentRule",
     "Change",
     "ChangeKind",
@@ -56,6 +60,7 @@ __all__ = [
     "Protection",
     "RecycleRule",
     "Strategy",
+    "Superior",
     "Told",
     "Weekday",
     "WorkCalendar",

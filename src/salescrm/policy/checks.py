@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, get_args
 import attrs
 
 from salescrm.labels import Label, Language
+from salescrm.policy.approval_checks import approval_problems
 from salescrm.policy.assignments import problems_of as assignment_problems
 from salescrm.policy.parts import ExtraEntity, ExtraKind, NumberedEntity, Numbering
 from salescrm.policy.pool_checks import is_zone, pool_problems, work_calendar_problems
@@ -40,6 +41,7 @@ def problems_of(policy: Policy) -> Iterator[str]:
     yield from work_calendar_problems(policy)
     yield from pool_problems(policy)
     yield from _assignments(policy)
+    yield from approval_problems(policy.approvals, policy.extra_kinds)
 
 
 def _locale(policy: Policy) -> Iterator[str]:

@@ -21,6 +21,7 @@ import attrs
 
 from salescrm import jsonable
 from salescrm.errors import Invalid, InvalidDefinition, Misconfigured
+from salescrm.policy.approvals import ApprovalFlow, ApprovalStep, Superior
 from salescrm.policy.assignments import AssignmentRule, LoadWeights, Strategy
 from salescrm.policy.calendars import WorkCalendar
 from salescrm.policy.parts import ExtraField
@@ -50,9 +51,11 @@ _NAMED: Final = (
     RecycleRule,
     Pool,
     AssignmentRule,
+    ApprovalStep,
+    ApprovalFlow,
 )
 #: Parts without a name, of which only what is not as it ships is written.
-_PARTS: Final = (ClaimLimits, Protection, Strategy, LoadWeights)
+_PARTS: Final = (ClaimLimits, Protection, Strategy, LoadWeights, Superior)
 #: The largest first: a duration is written in the largest unit that it is a whole number of.
 _UNITS: Final = MappingProxyType(
     {unit: timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds", "milliseconds")}

@@ -13,6 +13,7 @@ from salescrm.calendars import Calendar
 from salescrm.errors import InvalidDefinition, InvalidValue
 from salescrm.kinds import Kind
 from salescrm.labels import Label, Language
+from salescrm.policy.approvals import ApprovalFlow, ApprovedAct
 from salescrm.policy.assignments import AssignmentRule
 from salescrm.policy.calendars import WorkCalendar
 from salescrm.policy.checks import problems_of
@@ -57,6 +58,7 @@ class Policy:
         calendars: Working calendars, for limits in working days; those that a host gives to `connect` come first.
         pools: Where customers that nobody owns wait for a new owner; without any, they just have no owner.
         assignments: Who gets which customers; the first rule that is for one decides.
+        approvals: What has to be approved before it is done, and by whom; the first that holds decides.
 
     Raises:
         InvalidDefinition: The policy contradicts itself; every problem is named.
@@ -78,6 +80,7 @@ class Policy:
     calendars: tuple[WorkCalendar, ...] = attrs.field(default=(), converter=tuple[WorkCalendar, ...])
     pools: tuple[Pool, ...] = attrs.field(default=(), converter=tuple[Pool, ...])
     assignments: tuple[AssignmentRule, ...] = attrs.field(default=(), converter=tuple[AssignmentRule, ...])
+    approvals: tuple[ApprovalFlow, ...] = attrs.field(default=(), converter=tuple[ApprovalFlow, ...])
 
     def __attrs_post_init__(self) -> None:
         if problems := tuple(problems_of(self)):
@@ -161,6 +164,24 @@ class Policy:
     def ranked_pools(self) -> tuple[Pool, ...]:
         """The open pools, in the order in which a customer is offered to them."""
         return ranked(self.pools)
+
+    def flow(self, key: str) -> ApprovalFlow:
+        """The approval called *key*.
+
+        Raises:
+            InvalidValue: There is none; the error names those that are.
+        """
+        for flow in self.approvals:
+            if flow.key == key:
+                return flow
+        if not self.approvals:
+            raise InvalidValue("ApprovalRequest", "flow", key, "nothing: this policy has no approvals")
+        known = ", ".join(flow.key for flow in self.approvals)
+        raise InvalidValue("ApprovalRequest", "flow", key, f"one of {known}")
+
+    def flows_of(self, act: ApprovedAct) -> tuple[ApprovalFlow, ...]:
+        """The approvals that *act* may need, in the order in which they are asked whether they hold."""
+        return tuple(flow for flow in self.approvals if flow.act == act)
 
     def numbering_of(self, entity: NumberedEntity) -> Numbering:
         """How the numbers of *entity* look."""

@@ -47,6 +47,8 @@ class MemberFields(TypedDict, total=False):
     territories: Sequence[str]
     email: str | None
     time_zone: str | None
+    deputy_id: str | None
+    deputy_through: date | None
     extra: Mapping[str, Any]
 
 

@@ -79,6 +79,7 @@ class MemberService(Service[Member]):
         """A new member under the host's own user *id*."""
         self.must_exist(Team, [fields.get("team_id")], "team_id")
         self.must_exist(Member, [fields.get("manager_id")], "manager_id")
+        self.must_exist(Member, [fields.get("deputy_id")], "deputy_id")
         member = self.build(fields, id=self.own_id(id))
         zone_of(self.unit, member)
         return self.records.add(member, MemberAdded(record_id=member.id))
@@ -89,8 +90,10 @@ class MemberService(Service[Member]):
         after = self.evolve(before, changes)
         self.must_exist(Team, [after.team_id], "team_id")
         self.must_exist(Member, [after.manager_id], "manager_id")
-        if after.manager_id == before.id:
-            raise InvalidValue("Member", "manager_id", after.manager_id, "somebody else")
+        self.must_exist(Member, [after.deputy_id], "deputy_id")
+        for field in ("manager_id", "deputy_id"):
+            if getattr(after, field) == before.id:
+                raise InvalidValue("Member", field, before.id, "somebody else")
         if after.time_zone != before.time_zone:
             zone_of(self.unit, after)
         return self.records.save(before, after, edited=MemberEdited)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from salescrm.entities import Customer, Opportunity, OwnershipEntry, Record
 from salescrm.entities.customers import left_to, taken_by
@@ -104,24 +105,29 @@ class Ownership:
         reason: str | None = None,
         reasons: Mapping[Id, str] = MappingProxyType({}),
         rule: str | None = None,
+        also: Callable[[Customer], Mapping[str, Any]] | None = None,
     ) -> list[Customer]:
         """
         *customers*, as they were read, in the hands of *to*; those that somebody else was faster with are missing.
 
         Open opportunities of theirs that nobody owns come along.  The ledger has *reason*, or one for each customer, and
-        the *rule* that decided.
+        the *rule* that decided.  *also* gives further fields that change with the owner.
 
         Raises:
             StaleWrite: One of them has changed since it was read, but not its owner.
         """
         given: list[Customer] = []
-        for dealing in (False, True):
-            part = [one for one in customers if (one.open_opportunities > 0) == dealing]
-            values = taken_by(to, at=self.unit.now(), dealing=dealing)
-            told = self._told(kind, to, lambda one: reasons.get(one, reason), rule)
+        given: list[Customer] = []
+        told = self._told(kind, to, lambda one: reasons.get(one, reason), rule)
+        alike: dict[tuple[bool, tuple[tuple[str, Any], ...]], list[Customer]] = {}
+        for one in customers:
+            more = tuple(also(one).items()) if also else ()
+            alike.setdefault((one.open_opportunities > 0, more), []).append(one)
+        for (dealing, more), part in alike.items():
+            values = {**taken_by(to, at=self.unit.now(), dealing=dealing), **dict(more)}
             for start in range(0, len(part), _AT_ONCE):
                 given += self._change(part[start : start + _AT_ONCE], values, told)
-            if dealing and part:
+            if dealing:
                 self._take_deals([one.id for one in part], to)
         order = {one.id: place for place, one in enumerate(customers)}
         return sorted(given, key=lambda one: order[one.id])

@@ -20,6 +20,8 @@ COLLECTIONS: Final = (
     "follow_ups",
     "ownership",
     "notices",
+    "approvals",
+    "approval_subjects",
     "turns",
     "pool_runs",
     "fair_shares",

@@ -70,9 +70,11 @@ def upgrade(tables: Tables) -> None:
         texts("territories"),
         text("email", 255, null=True),
         text("time_zone", 64, null=True),
+        reference("deputy_id", null=True),
+        day("deputy_through", null=True),
         extra(),
         folded("search_text"),
-        indexes=[index("team_id", "name")],
+        indexes=[index("team_id", "name"), index("deputy_id")],
     )
     tables.create(
         "customers",
@@ -311,6 +313,37 @@ def upgrade(tables: Tables) -> None:
         nested("data"),
         moment("seen_at", null=True),
         indexes=[index("member_id", "seen_at", "created_at")],
+    )
+    tables.create(
+        "approvals",
+        "ApprovalRequest",
+        *STAMPS,
+        text("act", 64),
+        nested("data"),
+        text("flow", 64),
+        whole("policy_version"),
+        text("entity", 64),
+        texts("owner_ids"),
+        text("reason", 20_000, null=True),
+        reference("requester_id"),
+        moment("requested_at"),
+        choice("status", "pending", "approved", "rejected", "withdrawn"),
+        whole("round"),
+        text("step", 64, null=True),
+        texts("waiting_for"),
+        moment("decided_at", null=True),
+        text("outcome", 20_000, null=True),
+        nested("history"),
+        indexes=[index("status", "requested_at"), index("requester_id", "requested_at")],
+    )
+    tables.create(
+        "approval_subjects",
+        "ApprovalSubject",
+        *STAMPS,
+        reference("request_id"),
+        text("entity", 64),
+        text("record_id", 64),
+        indexes=[index("entity", "record_id"), index("request_id")],
     )
     tables.create(
         "turns",

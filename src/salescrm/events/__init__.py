@@ -16,9 +16,28 @@ import attrs
 from salescrm import jsonable
 from salescrm.entities.opportunities import MoveKind
 from salescrm.errors import InvalidValue
+from salescrm.events.approvals import (
+    ApprovalDelegated,
+    ApprovalEdited,
+    ApprovalGiven,
+    ApprovalGranted,
+    ApprovalRejected,
+    ApprovalRequested,
+    ApprovalResubmitted,
+    ApprovalWithdrawn,
+)
+from salescrm.events.base import Edited, Event
 from salescrm.values import Id, Moment, Money
 
 __all__ = [
+    "ApprovalDelegated",
+    "ApprovalEdited",
+    "ApprovalGiven",
+    "ApprovalGranted",
+    "ApprovalRejected",
+    "ApprovalRequested",
+    "ApprovalResubmitted",
+    "ApprovalWithdrawn",
     "ContactAdded",
     "ContactEdited",
     "ContactRemoved",
@@ -45,6 +64,7 @@ __all__ = [
     "LineRemoved",
     "MemberAdded",
     "MemberEdited",
+    "MemberHandedOver",
     "OpportunityEdited",
     "OpportunityLost",
     "OpportunityMoved",
@@ -58,26 +78,6 @@ __all__ = [
     "from_plain",
     "to_plain",
 ]
-
-
-@attrs.frozen(kw_only=True)
-class Event:
-    """A fact about the record *record_id* of the collection *entity*; a host's own events subclass it."""
-
-    entity: ClassVar[str]
-    record_id: Id
-
-    @property
-    def name(self) -> str:
-        """What it is called wherever events are data: the name of its class."""
-        return type(self).__name__
-
-
-@attrs.frozen(kw_only=True)
-class Edited(Event):
-    """Some fields of the record have new values; which values is in the change log."""
-
-    fields: tuple[str, ...]
 
 
 # Customers and their contacts.
@@ -207,6 +207,15 @@ class MemberAdded(Event):
 @attrs.frozen(kw_only=True)
 class MemberEdited(Edited):
     entity: ClassVar[str] = "members"
+
+
+@attrs.frozen(kw_only=True)
+class MemberHandedOver(Event):
+    """They no longer work here, and what was theirs is with *heirs*, the first of whom has what can't be divided."""
+
+    entity: ClassVar[str] = "members"
+    heirs: tuple[Id, ...]
+    reason: str | None = None
 
 
 @attrs.frozen(kw_only=True)
