@@ -133,3 +133,25 @@ def test_customer_and_opportunity_must_belong_together(work: Work, customer: Cus
 
     with pytest.raises(InvalidValue):
         work.follow_ups.plan(customer_id=other.id, opportunity_id=deal.id, planned_at=work.now())
+
+
+def test_whom_one_follows_up_with_is_at_that_customer(work: Work, customer: Customer) -> None:
+    """Also when the customer comes with the deal; what is next asks the contact only if they are still there."""
+    bolt = work.customers.create(name="Bolt", contacts=[{"name": "Zhou Lei", "mobile": "13900139000"}])
+    (zhou,) = work.customers.contacts(bolt)
+    deal = work.opportunities.create(name="deal", customer_id=customer.id)
+    soon = work.now() + timedelta(days=1)
+
+    for about in ({"customer_id": customer.id}, {"opportunity_id": deal.id}):
+        with pytest.raises(InvalidValue, match="a contact of the same customer"):
+            work.follow_ups.plan(**about, contact_id=zhou.id, planned_at=soon)  # type: ignore[arg-type]  # mypy sees a mapping
+    call = work.follow_ups.plan(customer_id=bolt.id, contact_id=zhou.id, planned_at=soon)
+    with pytest.raises(InvalidValue, match="a contact of the same customer"):
+        work.follow_ups.edit(call, customer_id=customer.id)
+
+    work.contacts.edit(zhou, customer_id=customer.id)
+    done = work.follow_ups.complete(call, result="ok", next={"planned_at": soon})
+    assert (bolt.id, None) == (
+        work.follow_ups.get(done.next_id or Id("")).customer_id,
+        work.follow_ups.get(done.next_id or Id("")).contact_id,
+    )

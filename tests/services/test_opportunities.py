@@ -196,3 +196,20 @@ def test_mixed_currencies_never_add_up_by_accident(work: Work) -> None:
 def test_nobody_may_point_at_a_customer_that_is_not_there(work: Work) -> None:
     with pytest.raises(InvalidValue):
         work.opportunities.create(name="deal", customer_id=Id("nobody"))
+
+
+def test_a_deals_contact_is_one_of_its_customer(work: Work, deal: Opportunity) -> None:
+    """Who has a name in common with nobody there is called by mistake."""
+    bolt = work.customers.create(name="Bolt", contacts=[{"name": "Zhou Lei", "mobile": "13900139000"}])
+    (zhou,) = work.customers.contacts(bolt)
+
+    with pytest.raises(InvalidValue, match="a contact of the same customer"):
+        work.opportunities.edit(deal, contact_id=zhou.id)
+    with pytest.raises(InvalidValue, match="a contact of the same customer"):
+        work.opportunities.create(name="deal", customer_id=deal.customer_id, contact_id=zhou.id)
+    moved = work.opportunities.edit(deal, customer_id=bolt.id, contact_id=zhou.id)
+    with pytest.raises(InvalidValue, match="a contact of the same customer"):
+        work.opportunities.edit(moved, customer_id=deal.customer_id)
+    assert zhou.id == work.opportunities.create(name="whose is not known", contact_id=zhou.id).contact_id
+    work.contacts.remove(zhou)
+    assert deal.customer_id == work.opportunities.edit(moved, customer_id=deal.customer_id).customer_id

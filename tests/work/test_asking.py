@@ -19,6 +19,7 @@ from salescrm.query import (
     Order,
     Query,
     Relative,
+    Span,
     Where,
     ago,
     bucket,
@@ -67,6 +68,14 @@ WRONG: dict[str, Ask] = {
         Tally(measures=[Measure("total", "version", F.level == "A"), count(F.level == "B")])
     ),
     "a unit of no calendar": lambda work: work.customers.find(F.created_at > Relative("fortnight")),  # type: ignore[arg-type]
+    "a number of units that is none": lambda work: work.customers.find(F.created_at > Relative("day", "x")),  # type: ignore[arg-type]
+    "a delta that is none": lambda work: work.customers.find(F.created_at > Relative(None, delta="x")),  # type: ignore[arg-type]
+    "a duration that is none": lambda work: work.customers.find(F.created_at > ago(days="x")),  # type: ignore[arg-type]
+    "a number as a field": lambda work: work.customers.find(IsNull(5)),  # type: ignore[arg-type]
+    "numbers as a span": lambda work: work.customers.find(IsNull(Span(5, 5))),  # type: ignore[arg-type]
+    "one text for many": lambda work: work.customers.find(F.level.one_of("AB")),
+    "nothing for many": lambda work: work.customers.find(F.level.one_of(None)),  # type: ignore[arg-type]
+    "two references": lambda work: work.contacts.find(F.customer.parent.name == "x"),
     "a thousand columns": lambda work: work.customers.select([F.name] * 1_000),
     "a thousand measures": lambda work: work.customers.tally(Tally(measures=[total(F.version)] * 1_000)),
     "a thousand keys of order": lambda work: work.customers.find(order=[F.name] * 1_000),
@@ -100,6 +109,14 @@ def test_a_wrong_question_is_refused_and_the_work_goes_on(crm: Crm, ask: Ask) ->
                 ask(work)
             assert str(refusal.value)
         assert 5 == work.customers.count()
+
+
+def test_a_start_that_is_no_text_is_an_invalid_value(crm: Crm) -> None:
+    """Another field among them."""
+    with crm.begin(by="li") as work:
+        for start in (F.level, 5, None):
+            with pytest.raises(InvalidValue):
+                work.customers.find(F.name.starts_with(start))  # type: ignore[arg-type]
 
 
 def test_a_kept_plan_is_not_met_by_an_operator_that_sounds_like_it(crm: Crm) -> None:

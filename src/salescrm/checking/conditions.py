@@ -172,9 +172,10 @@ class Conditions:
         text = text_for(operand)
 
         def prefix(value: object, context: Context) -> object:
-            if value == "":
+            start = text(value, context)
+            if start == "":
                 raise InvalidQuestion(f"{operand.path}: starts_with wants at least one character")
-            return text(value, context)
+            return start
 
         return Starts(operand.plain_ref, self.slot(prefix))
 

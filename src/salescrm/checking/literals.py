@@ -140,6 +140,7 @@ def money_currency(value: object, _: Context) -> object:
 
 def relative_moment(value: Relative, context: Context) -> datetime:
     """The moment that *value* means: a delta from now, or the start of a unit of local days."""
+    _check(value)
     try:
         if value.unit is None:
             return moment(context.now + value.delta, entity="question", field="moment")
@@ -151,6 +152,7 @@ def relative_moment(value: Relative, context: Context) -> datetime:
 
 def relative_day(value: Relative, context: Context) -> date:
     """The local day that *value* means."""
+    _check(value)
     today = context.now.astimezone(context.zone).date()
     try:
         match value.unit:
@@ -170,6 +172,12 @@ def relative_day(value: Relative, context: Context) -> date:
                 raise InvalidQuestion(f"{fact(value.unit)} is no unit of the calendar")
     except (OverflowError, ValueError):
         raise InvalidQuestion(f"{fact(value)} is outside the calendar") from None
+
+
+def _check(value: Relative) -> None:
+    """Refuses a relative moment that was not counted in whole units and a timedelta."""
+    if type(value.offset) is not int or not isinstance(value.delta, timedelta):
+        raise InvalidQuestion(f"{fact(value)} is no relative moment")
 
 
 def _first_of_month(year: int, months: int) -> date:

@@ -58,10 +58,8 @@ def resolve_operand(operand: Operand, schema: Schema, schemas: Mapping[str, Sche
         UnknownField: A name that is not there, with the nearest that are.
         InvalidQuestion: A span between things that are no moments.
     """
-    if isinstance(operand, str):
-        return resolve(operand, schema, schemas)
     if not isinstance(operand, Span):
-        raise InvalidQuestion(f"{fact(operand)} is no field; write F.name")
+        return resolve(operand, schema, schemas)
     start, end = (resolve(path, schema, schemas) for path in (operand.start, operand.end))
     if start.kind is not end.kind or start.kind not in (Kind.MOMENT, Kind.DAY):
         raise InvalidQuestion(f"{operand.end} - {operand.start}: both must be moments, or both days")
@@ -69,8 +67,10 @@ def resolve_operand(operand: Operand, schema: Schema, schemas: Mapping[str, Sche
     return Resolved((span,), Kind.WHOLE, f"{operand.end} - {operand.start}", schema, is_span=True)
 
 
-def resolve(path: str, schema: Schema, schemas: Mapping[str, Schema]) -> Resolved:
+def resolve(path: object, schema: Schema, schemas: Mapping[str, Schema]) -> Resolved:
     """The field called *path* of *schema*, or of the record that its first part leads to."""
+    if not isinstance(path, str):
+        raise InvalidQuestion(f"{fact(path)} is no field; write F.name")
     head, *rest = path.split(".")
     if head in schema.fields:
         return _inside(path, schema.fields[head], rest, schema, None)
@@ -80,6 +80,8 @@ def resolve(path: str, schema: Schema, schemas: Mapping[str, Schema]) -> Resolve
         raise _unknown(schema, head, (*schema.fields, *hops(schema)))
     name, *rest = rest
     if name not in target.fields:
+        if rest and name in hops(target):
+            raise InvalidQuestion(f"{path} goes along two references; one is the most")
         raise _unknown(target, name, target.fields)
     follow = Follow(head, schema.fields[by].columns[0], target)
     return _inside(path, target.fields[name], rest, target, follow)

@@ -81,7 +81,13 @@ class _Comparable:
         return Compare(self._operand, "ge", value)
 
     def one_of(self, values: Iterable[Literal_]) -> Where:
-        """Equal to one of *values*; of no values: never."""
+        """Equal to one of *values*; of no values: never.
+
+        Raises:
+            InvalidQuestion: One text, whose characters nobody means, or nothing that holds values.
+        """
+        if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+            raise InvalidQuestion(f"one_of wants values, such as a list of them, not {fact(values)}")
         return OneOf(self._operand, tuple(values))
 
     def is_null(self) -> Where:
@@ -169,7 +175,7 @@ def now(*, days: float = 0, hours: float = 0, minutes: float = 0) -> Relative:
 def _duration(days: float, hours: float, minutes: float) -> timedelta:
     try:
         return timedelta(days=days, hours=hours, minutes=minutes)
-    except (OverflowError, ValueError):  # beyond the calendar, or not a number
+    except (OverflowError, TypeError, ValueError):  # beyond the calendar, or not a number
         raise InvalidQuestion(
             f"{fact(days)} days, {fact(hours)} hours, {fact(minutes)} minutes are no duration"
         ) from None

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar, cast
 
 from salescrm.codegen import STAMPED
-from salescrm.entities import Record
+from salescrm.entities import Contact, Record
 from salescrm.entities.base import RecordT
 from salescrm.errors import InvalidValue, UnknownField
 from salescrm.kinds import Extra, Kind
@@ -131,3 +131,19 @@ class Service(Reader[RecordT]):
         for id in wanted:
             if type(id) is not str or id not in found:
                 raise InvalidValue(self.schema.name, field, id, f"the id of a {entity.__name__}")
+
+    def must_reach(self, contact_id: str | None, customer_id: str | None, *, given: bool = True) -> None:
+        """
+        Refuses a contact of somebody else than the customer *customer_id*, where there is one.
+
+        One that was not *given* now may be gone by now; nobody is to blame for that.
+
+        Raises:
+            InvalidValue: The contact is another customer's, or none that the member may see.
+        """
+        contact = None if contact_id is None else self.unit.repository(Contact).peek(Id(contact_id))
+        if contact is None:
+            if given:
+                self.must_exist(Contact, [contact_id], "contact_id")
+        elif customer_id is not None and contact.customer_id != customer_id:
+            raise InvalidValue(self.schema.name, "contact_id", contact_id, "a contact of the same customer")

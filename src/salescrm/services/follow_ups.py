@@ -101,6 +101,7 @@ class FollowUpService(Service[FollowUp]):
                 "subject": after.subject,
             }
             after = self.schema.evolve(after, {"customer_id": self._customer(refs)})
+            self.must_reach(after.contact_id, after.customer_id, given=False)
         return self.records.save(before, after, edited=FollowUpEdited)
 
     @whole
@@ -214,8 +215,10 @@ class FollowUpService(Service[FollowUp]):
         return facts | self.clean({name: value for name, value in outcome.items() if name not in facts})
 
     def _plan_next(self, before: FollowUp, fields: FollowUpFields) -> Id:
-        # A contact may have been removed since; who takes their place is not for us to say.
-        there = before.contact_id is not None and self.unit.repository(Contact).peek(before.contact_id)
+        # A contact may be gone or elsewhere by now; who takes their place is not for us to say.
+        contact = before.contact_id and self.unit.repository(Contact).peek(before.contact_id)
+        same = not {"customer_id", "opportunity_id"} & fields.keys()
+        there = contact and same and before.customer_id in {None, contact.customer_id}
         planned: FollowUpFields = {
             "customer_id": before.customer_id,
             "opportunity_id": before.opportunity_id,
@@ -257,17 +260,15 @@ class FollowUpService(Service[FollowUp]):
         opportunity_id = fields.get("opportunity_id")
         if customer_id is None and opportunity_id is None and fields.get("subject") is None:
             raise InvalidValue("FollowUp", "customer_id", None, "a customer, an opportunity, or a subject")
-        self.must_exist(Contact, [fields.get("contact_id")], "contact_id")
         self.must_exist(Customer, [customer_id], "customer_id")
-        if opportunity_id is None:
-            return None if customer_id is None else Id(customer_id)
-        self.must_exist(Opportunity, [opportunity_id], "opportunity_id")
-        deal = self.unit.repository(Opportunity).get(Id(opportunity_id))
-        if customer_id is not None and deal.customer_id not in (None, customer_id):
-            raise InvalidValue("FollowUp", "customer_id", customer_id, "the customer of the opportunity")
-        return (
-            deal.customer_id if deal.customer_id is not None else (Id(customer_id) if customer_id else None)
-        )
+        if opportunity_id is not None:
+            self.must_exist(Opportunity, [opportunity_id], "opportunity_id")
+            deal = self.unit.repository(Opportunity).get(Id(opportunity_id))
+            if customer_id is not None and deal.customer_id not in (None, customer_id):
+                raise InvalidValue("FollowUp", "customer_id", customer_id, "the customer of the opportunity")
+            customer_id = deal.customer_id or customer_id
+        self.must_reach(fields.get("contact_id"), customer_id)
+        return None if customer_id is None else Id(customer_id)
 
 
 def _planned(follow_up: FollowUp) -> FollowUpPlanned:

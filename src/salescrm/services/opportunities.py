@@ -11,7 +11,6 @@ import attrs
 
 from salescrm.entities import (
     Competitor,
-    Contact,
     Customer,
     FollowUp,
     Opportunity,
@@ -138,7 +137,7 @@ class OpportunityService(Service[Opportunity]):
     def edit(self, opportunity: Opportunity | Id, **changes: Unpack[OpportunityFields]) -> Opportunity:
         """*opportunity* with *changes*; its stage changes by `move` only."""
         before = self.read(opportunity)
-        self._references(changes)
+        self._references(changes, before)
         after = self.records.save(before, self.evolve(before, changes), edited=OpportunityEdited)
         if after.customer_id != before.customer_id:
             for customer_id in (before.customer_id, after.customer_id):
@@ -253,9 +252,16 @@ class OpportunityService(Service[Opportunity]):
     def _pipeline(self, key: str) -> Pipeline:
         return self.unit.policy.pipeline(key)
 
-    def _references(self, fields: OpportunityFields) -> None:
-        self.must_exist(Customer, [fields.get("customer_id")], "customer_id")
-        self.must_exist(Contact, [fields.get("contact_id")], "contact_id")
+    def _references(self, fields: OpportunityFields, before: Opportunity | None = None) -> None:
+        """Looks at what *fields* refer to, and whether it goes with what stays of *before*."""
+        customer_id = fields.get("customer_id")
+        self.must_exist(Customer, [customer_id], "customer_id")
+        if before is not None and "customer_id" not in fields:
+            customer_id = before.customer_id
+        if "contact_id" in fields:
+            self.must_reach(fields["contact_id"], customer_id)
+        elif before is not None and customer_id != before.customer_id:
+            self.must_reach(before.contact_id, customer_id, given=False)
 
     def _past(self, at: datetime, field: str) -> Moment:
         when = moment(at, entity="Opportunity", field=field)
