@@ -128,8 +128,11 @@ def test_who_never_works_is_told_so() -> None:
         def is_working(self, day: date) -> bool:
             return False
 
-    with pytest.raises(InvalidDefinition, match="there is no working day in the year up to 2027-03-17"):
-        add_working_days(date(2026, 3, 15), 1, Never())
+    for calendar in (Never(), AdjustedCalendar(Never())):
+        with pytest.raises(InvalidDefinition, match="there is no working day in the year 2027"):
+            add_working_days(date(2026, 3, 15), 1, calendar)
+        with pytest.raises(InvalidDefinition, match="there is no working day in the year 2025"):
+            add_working_days(date(2026, 3, 15), -1, calendar)
 
 
 @pytest.mark.parametrize(
