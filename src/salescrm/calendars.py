@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 import attrs
 
@@ -69,8 +71,34 @@ class WeekCalendar:
         return day.weekday() not in self.weekend
 
 
+class _ByYear(ABC):
+    """A calendar that makes a list of each year's working days once: whoever counts then leaps, and does not step."""
+
+    __slots__ = ()
+    _years: dict[int, tuple[date, ...]]
+
+    @abstractmethod
+    def _in_year(self, days: list[date]) -> Iterable[date]:
+        """The working days among *days*, which are those of one year, in order."""
+
+    def working_days(self, year: int) -> tuple[date, ...]:
+        """The working days of *year*, in order."""
+        found = self._years.get(year)
+        if found is None:
+            first, last = date(year, 1, 1), date(year, 12, 31)
+            days = [first + n * _DAY for n in range((last - first).days + 1)]
+            found = self._years[year] = tuple(self._in_year(days))
+        return found
+
+    def is_working(self, day: date) -> bool:
+        """Whether *day* is a working day."""
+        days = self.working_days(day.year)
+        place = bisect_left(days, day)
+        return place < len(days) and days[place] == day
+
+
 @attrs.frozen
-class HolidayCalendar:
+class HolidayCalendar(_ByYear):
     """
     The working days of a country, by the package ``holidays``: its weekend, its holidays, and days that are made up for.
 
@@ -86,7 +114,7 @@ class HolidayCalendar:
     country: str
     subdivision: str | None = None
     weekend: frozenset[int] | None = None
-    _years: dict[int, frozenset[date]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    _years: dict[int, tuple[date, ...]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._holidays()
@@ -94,8 +122,8 @@ class HolidayCalendar:
     @cached_property
     def known_until(self) -> date | None:
         """
-        Where working days are moved by a notice each year, as in China, the last day before Christmas of the last year
-        for which the installed package has it; None for other countries.
+        Where working days are moved by a notice each year, as in China: 24 December of the last year whose notice the
+        installed package has; None for other countries.
 
         What it says of later days are the holidays by law, with no day moved.
         """
@@ -106,26 +134,14 @@ class HolidayCalendar:
         # The notice for the next year may still move the days around New Year's Eve: it did for 2002, 2006 and 2012.
         return date(max(years), 12, 24) if years else None
 
-    def is_working(self, day: date) -> bool:
-        """Whether *day* is a working day there."""
-        found = self._years.get(day.year)
-        if found is None:
-            found = self._years[day.year] = self._working(day.year)
-        return day in found
-
-    def _working(self, year: int) -> frozenset[date]:
+    def _in_year(self, days: list[date]) -> Iterable[date]:
+        year = days[0].year
         # A holiday may be made up for in the year before, or the year after.
         known = self._holidays(years=range(year - 1, year + 2))
-        first, last = date(year, 1, 1), date(year, 12, 31)
-        days = [first + n * _DAY for n in range((last - first).days + 1)]
         if self.weekend is None:
-            return frozenset(day for day in days if known.is_working_day(day))
-        free = self.weekend
-        return frozenset(
-            day
-            for day in days
-            if day in known.weekend_workdays or (day.weekday() not in free and day not in known)
-        )
+            return filter(known.is_working_day, days)
+        free, made_up = self.weekend, known.weekend_workdays
+        return (day for day in days if day in made_up or (day.weekday() not in free and day not in known))
 
     def _holidays(self, **given: Any) -> HolidayBase:
         try:
@@ -159,9 +175,9 @@ def _moved(known: HolidayBase, name: str) -> list[int]:
 
 
 @attrs.frozen
-class AdjustedCalendar:
+class AdjustedCalendar(_ByYear):
     """
-    *base*, but for a host's own *days_off* and *working_days*.
+    *base*, but for a host's own *days_off* and *extra_days*, on which people work.
 
     Attributes:
         sure_until: The last day that a host has seen to; what *base* knows where it is None.
@@ -169,17 +185,18 @@ class AdjustedCalendar:
 
     base: Calendar
     days_off: frozenset[date] = attrs.field(default=frozenset(), converter=_days)
-    working_days: frozenset[date] = attrs.field(default=frozenset(), converter=_days)
+    extra_days: frozenset[date] = attrs.field(default=frozenset(), converter=_days)
     sure_until: date | None = None
+    _years: dict[int, tuple[date, ...]] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     @property
     def known_until(self) -> date | None:
         """The last day that it is sure of; None where it always is."""
         return self.base.known_until if self.sure_until is None else self.sure_until
 
-    def is_working(self, day: date) -> bool:
-        """Whether *day* is a working day."""
-        return day in self.working_days or (day not in self.days_off and self.base.is_working(day))
+    def _in_year(self, days: list[date]) -> Iterable[date]:
+        on, off = self.extra_days, self.days_off
+        return (day for day in days if day in on or (day not in off and self.base.is_working(day)))
 
 
 def day_of(moment: datetime, zone: tzinfo) -> date:
@@ -216,8 +233,10 @@ def add_working_days(day: date, count: int, calendar: Calendar) -> date:
     The *count*-th working day after *day*; before it for a negative *count*, *day* itself for 0.
 
     Raises:
-        InvalidDefinition: *calendar* has no working day for more than a year.
+        InvalidDefinition: *calendar* has no working day in a whole year.
     """
+    if isinstance(calendar, _ByYear) and count:
+        return _leapt(day, count, calendar)
     step = _DAY if count > 0 else -_DAY
     left, idle = abs(count), 0
     while left:
@@ -225,8 +244,27 @@ def add_working_days(day: date, count: int, calendar: Calendar) -> date:
         if calendar.is_working(day):
             left, idle = left - 1, 0
         elif (idle := idle + 1) > _LONGEST_BREAK:
-            raise InvalidDefinition("Calendar", (f"there is no working day in the year up to {day}",))
+            _refused(day.year)
     return day
+
+
+def _leapt(day: date, count: int, calendar: _ByYear) -> date:
+    """As `add_working_days`, a year at a time."""
+    year, days = day.year, calendar.working_days(day.year)
+    place = bisect_right(days, day) + count - 1 if count > 0 else bisect_left(days, day) + count
+    while place >= len(days):
+        place -= len(days)
+        year += 1
+        days = calendar.working_days(year) or _refused(year)
+    while place < 0:
+        year -= 1
+        days = calendar.working_days(year) or _refused(year)
+        place += len(days)
+    return days[place]
+
+
+def _refused(year: int) -> NoReturn:
+    raise InvalidDefinition("Calendar", (f"there is no working day in the year {year}",))
 
 
 def last_safe_day(anchor: date, limit: int, calendar: Calendar | None) -> date:

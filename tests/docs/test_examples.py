@@ -5,9 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import UTC, date, datetime
+from itertools import product
 from pathlib import Path
 
 import pytest
+
+from salescrm import connect
+from salescrm.policy import findings, load
+from salescrm.testing import Clock
+from salescrm.values import Region
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -65,6 +72,35 @@ def test_hooks_plugin() -> None:
         "planned: ['say thank you']",
         "told of the small one: True",
     ]
+
+
+@pytest.mark.engine("memory")
+def test_two_pools() -> None:
+    """The policy of two pools means what its comments say: by region and level, in days and in working days."""
+    rules = load(EXAMPLES / "pools" / "policy.toml")
+    clock = Clock(datetime(2026, 3, 2, 4, tzinfo=UTC))
+    found: dict[tuple[str | None, str | None], tuple[str, str | None, date | None]] = {}
+    with connect("memory://", policy=rules, clock=clock) as crm, crm.begin(by="li") as work:
+        for province, level in product(("山东省", "广东省", None), ("A", "B", None)):
+            region = Region(province=province)
+            customer = work.customers.create(name="云帆科技", region=region, level=level, owner_id="ann")
+            why = work.pools.why(customer.id)
+            assert why.pool is not None
+            found[province, level] = (why.pool.key, why.rule, why.falls_on)
+
+    assert () == findings(rules)
+    a_month = date(2026, 4, 2)
+    assert {
+        ("山东省", "A"): ("north", "quiet-a", date(2026, 3, 18)),
+        ("山东省", "B"): ("north", "quiet-b", a_month),
+        ("山东省", None): ("north", "quiet-unrated", date(2026, 3, 17)),
+        ("广东省", "A"): ("south", None, None),
+        ("广东省", "B"): ("south", "quiet", a_month),
+        ("广东省", None): ("south", "quiet", a_month),
+        (None, "A"): ("south", None, None),
+        (None, "B"): ("south", "quiet", a_month),
+        (None, None): ("south", "quiet", a_month),
+    } == found
 
 
 def test_every_example_is_run() -> None:

@@ -8,7 +8,14 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from salescrm.calendars import AdjustedCalendar, Calendar, WeekCalendar, last_safe_day, latest_anchor
+from salescrm.calendars import (
+    AdjustedCalendar,
+    Calendar,
+    WeekCalendar,
+    add_working_days,
+    last_safe_day,
+    latest_anchor,
+)
 
 DAY = timedelta(days=1)
 START = date(2026, 1, 1)
@@ -37,6 +44,28 @@ def test_the_latest_anchor_is_the_inverse_of_the_last_safe_day(examples: Callabl
 
         assert last_safe_day(anchor, limit, calendar) < day
         assert last_safe_day(anchor + DAY, limit, calendar) >= day
+
+    check()
+
+
+class Stepped:
+    """The same calendar, of which nothing is known but whether a day is one to work on: as a host's own may be."""
+
+    known_until = None
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.is_working = calendar.is_working
+
+
+def test_leaping_by_years_comes_to_the_same_as_stepping_by_days(examples: Callable[[int], settings]) -> None:
+    """Forward and backward, over several years and none."""
+
+    @examples(200)
+    @given(calendars(), st.integers(0, 120), st.integers(-900, 900))
+    def check(calendar: Calendar | None, day_number: int, count: int) -> None:
+        if calendar is not None:
+            day = START + day_number * DAY
+            assert add_working_days(day, count, Stepped(calendar)) == add_working_days(day, count, calendar)
 
     check()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from datetime import date, timedelta
 
+import attrs
 import chinese_calendar
 import pytest
 
+import salescrm
 from salescrm.calendars import (
     AdjustedCalendar,
     Calendar,
@@ -18,7 +21,7 @@ from salescrm.calendars import (
 )
 from salescrm.errors import InvalidDefinition, Misconfigured
 from salescrm.labels import Label
-from salescrm.policy import WorkCalendar
+from salescrm.policy import Policy, Pool, RecycleRule, WorkCalendar
 
 NAME = Label("Working days", "工作日")
 DAY = timedelta(days=1)
@@ -125,8 +128,11 @@ def test_who_never_works_is_told_so() -> None:
         def is_working(self, day: date) -> bool:
             return False
 
-    with pytest.raises(InvalidDefinition, match="there is no working day in the year up to 2027-03-17"):
-        add_working_days(date(2026, 3, 15), 1, Never())
+    for calendar in (Never(), AdjustedCalendar(Never())):
+        with pytest.raises(InvalidDefinition, match="there is no working day in the year 2027"):
+            add_working_days(date(2026, 3, 15), 1, calendar)
+        with pytest.raises(InvalidDefinition, match="there is no working day in the year 2025"):
+            add_working_days(date(2026, 3, 15), -1, calendar)
 
 
 @pytest.mark.parametrize(
@@ -143,3 +149,33 @@ def test_who_never_works_is_told_so() -> None:
 )
 def test_limits_in_days(calendar: Calendar | None, anchor: date, limit: int, last_safe: date) -> None:
     assert last_safe == last_safe_day(anchor, limit, calendar)
+
+
+def test_the_package_is_asked_for_where_somebody_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A policy can be read and checked without it; who connects with a rule that needs it is told what to install."""
+    china = work_calendar(country="CN")
+    with_rule = Policy(calendars=[china], pools=[pool(calendar="own")])
+    without = Policy(calendars=[china], pools=[pool(calendar=None)])
+    monkeypatch.setitem(sys.modules, "holidays", None)
+
+    same = attrs.evolve(with_rule)
+    salescrm.connect("memory://", policy=without)
+    salescrm.connect("memory://", policy=same, calendars={"own": WeekCalendar()})
+    with pytest.raises(Misconfigured, match=r"install salescrm\[calendar\]"):
+        salescrm.connect("memory://", policy=same)
+
+
+def test_a_policy_travels_with_its_calendars() -> None:
+    """To another process too, after somebody has counted by them."""
+    policy = Policy(calendars=[work_calendar(country="CN")])
+    assert not policy.calendar("own").is_working(date(2026, 10, 1))
+
+    other = pickle.loads(pickle.dumps(policy))
+
+    assert policy == other
+    assert not other.calendar("own").is_working(date(2026, 10, 1))
+
+
+def pool(calendar: str | None) -> Pool:
+    rule = RecycleRule(key="quiet", label=NAME, anchor="no_follow_up", limit=30, calendar=calendar)
+    return Pool(key="north", label=NAME, everyone=True, rules=[rule])

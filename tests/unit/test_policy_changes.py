@@ -10,7 +10,7 @@ import pytest
 
 from salescrm.errors import InvalidDefinition, InvalidValue
 from salescrm.labels import Label
-from salescrm.policy import Change, Policies, Policy, Pool, RecycleRule, diff
+from salescrm.policy import Change, Policies, Policy, Pool, PoolWarning, RecycleRule, diff
 from salescrm.query import F
 from tests.unit.test_policy import rich
 
@@ -60,6 +60,15 @@ def test_what_is_gone_is_told_with_what_it_was() -> None:
         ),
         ({"members": ["ann"]}, ("pools.north.members", "changed", [], ["ann"])),
         ({"time_zone": "UTC"}, ("pools.north.time_zone", "changed", None, "UTC")),
+        (
+            {"rules": [rule(warnings=[PoolWarning(days=7), PoolWarning(days=1, to="manager")])]},
+            (
+                "pools.north.rules.quiet.warnings",
+                "changed",
+                [{"days": days, "to": "owner"} for days in (7, 3, 1)],
+                [{"days": 7, "to": "owner"}, {"days": 1, "to": "manager"}],
+            ),
+        ),
         ({"rules": [rule(exempt=[])]}, ("pools.north.rules.quiet.exempt", "changed", None, [])),
     ],
 )
@@ -93,6 +102,9 @@ def test_a_change_is_a_sentence() -> None:
         added.explain("zh"),
     )
     assert "pools.north.claims.cap：由 9 改为 无" == unset.explain("zh")
+    joined = Change(path="pools.north.members", kind="changed", was=[], becomes=["ann", "bo"])
+    assert "pools.north.members: nothing becomes ann, bo" == joined.explain("en")
+    assert "pools.north.members：由 无 改为 ann、bo" == joined.explain("zh")
 
 
 def different() -> list[Policy]:
