@@ -631,3 +631,44 @@ class TestAtOnce:
         assert (12, dict.fromkeys(ids, 1)) == (given, lines)
         assert {"ann": 4, "bo": 4, "cy": 4} == Counter(owners(crm, ids))
         assert {"ann": 4, "bo": 4, "cy": 4} == {id: lane.got(id) for id in lane.accounts}
+
+
+class TestSetBased:
+    @pytest.mark.parametrize("picks", ["capacity", "least_loaded"])
+    def test_no_question_is_asked_per_member_or_customer(
+        self, connect: Connect, monkeypatch: pytest.MonkeyPatch, picks: Any
+    ) -> None:
+        """As many for twenty members and twelve customers as for two and one."""
+        found = []
+        for members, customers in ((2, 1), (20, 12)):
+            ids = [f"m{place}" for place in range(members)]
+            steps = Strategy(("sticky", "territory", "skill", picks))
+            wide = rule(on_create=False, members=ids, strategy=steps, cap=9, counted=F.level.is_null())
+            crm = connect(
+                policy=policy(wide, pools=[north(claims=ClaimLimits(cap=50))]), tenant=f"t{members}"
+            )
+            for id in ids:
+                add(crm, id, weekly_capacity=5, skills=["crm"])
+            parent = create(crm, "集团", owner_id="zoe")
+            waits = waiting(crm, customers, parent_id=parent.id, interests=["crm"])
+            asked: Counter[str] = Counter()
+            with crm.begin(by="boss") as work, monkeypatch.context() as patch:
+                for name in ("get", "find", "tally", "stream", "select"):
+                    patch.setattr(
+                        type(work.store), name, counting(asked, name, getattr(type(work.store), name))
+                    )
+                plan = work.assignments.plan(waits)
+                why = dict(asked)
+            assert customers == sum(one.assigned for one in plan.assignments)
+            found.append(why)
+        assert found[0] == found[1]
+
+
+def counting(asked: Counter[str], name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """*method*, counted under its *name*."""
+
+    def count(*arguments: Any, **named: Any) -> Any:
+        asked[name] += 1
+        return method(*arguments, **named)
+
+    return count
