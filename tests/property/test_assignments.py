@@ -120,14 +120,8 @@ def replay(
                 plan = work.assignments.dispatch(ids, rule="all", partial=True).plan
             for one in plan.assignments:
                 model.give(one.member_id, today)
-        for place in range(0 if together else items):
-            name = f"{number}-{place}"
-            model.give(
-                crm.run(
-                    lambda work, name=name: work.customers.create(name=name, source="web").owner_id, by="li"
-                ),
-                today,
-            )
+        for _ in range(0 if together else items):
+            model.give(crm.run(create, by="li"), today)
         with crm.begin(by="li") as work:
             kept = work.repository(FairShares).peek(Id("all"))
         if kept is not None:
@@ -137,6 +131,11 @@ def replay(
 def wait(work: Work) -> Id:
     """A customer that no rule gives away by itself."""
     return work.customers.create(name="wait").id
+
+
+def create(work: Work) -> str | None:
+    """Who owns a customer that the rule is for."""
+    return work.customers.create(name="web", source="web").owner_id
 
 
 def policy(team: Sequence[One], cap: int | None) -> Policy:
