@@ -64,6 +64,10 @@ LISTS: Final[dict[str, Listing]] = {
         lambda work, after: work.customers.find(order=[-F.updated_at], after=after),
         "ix_customers_updated_at",
     ),
+    "the daughters of a company": Listing(
+        lambda work, after: work.customers.find(F.parent_id == "c7", limit=3, after=after),
+        "ix_customers_parent_id",
+    ),
     "a customer by number": Listing(
         lambda work, after: work.customers.find(F.number == "C0000042"), "uq_customers_number", sorts=True
     ),
@@ -215,7 +219,12 @@ def records(maker: Maker, many: int) -> Iterator[list[Any]]:
 
     ids = [*customers, *(Id(f"x{n}") for n in range(many - len(customers)))]
     yield [
-        maker.customer(id=ids[n], owner_id=None if n % 50 == 0 else of(sellers, n, 7), updated_at=at(n))
+        maker.customer(
+            id=ids[n],
+            owner_id=None if n % 50 == 0 else of(sellers, n, 7),
+            updated_at=at(n),
+            parent_id=None if n % 4 else of(customers, n, 3),
+        )
         for n in range(many)
     ]
     yield [

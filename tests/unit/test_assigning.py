@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,7 @@ from salescrm.rules.assigning import (
     choose,
     dispatch,
     evenness,
+    joined,
     week_capacity,
 )
 from salescrm.values import Id
@@ -356,3 +358,58 @@ def test_evenness_is_jains_index() -> None:
     assert [1, Fraction(1, 4), Fraction(9, 10), 1, 1] == [
         evenness(values) for values in ([3, 3, 3], [0, 0, 0, 7], [1, 2], [0, 0], [])
     ]
+
+
+class TestOneAfterAnother:
+    def test_plans_join_into_one(self) -> None:
+        """Everybody's load from the first to the last; who is left out by one of them only is not out."""
+        first = dispatch(items(3), [who("ann"), who("bo", cap=1)], IN_TURN, day=MONDAY)
+        after = [who("ann", load=2), who("bo", load=1), who("cy", load=5, belongs=False)]
+        rest = [Item(id=Id(f"x{place}"), name="X") for place in range(3)]
+        second = dispatch(rest, after, IN_TURN, first.shares, day=MONDAY)
+        both = joined([first, second], [*second.assignments, *first.assignments])
+
+        assert ["x0", "x1", "x2", "c1", "c2", "c3"] == [one.item.id for one in both.assignments]
+        assert [("ann", 0), ("bo", 0), ("cy", 5)] == [(one.member_id, one.before) for one in both.loads]
+        assert 6 == sum(one.got for one in both.loads) == sum(one.drawn for one in both.loads)
+        assert [None, None, "pool"] == [one.out for one in both.loads]
+        assert Fraction(6) == sum(one.ideal for one in both.loads)
+
+    def test_what_a_cap_is_not_for_leaves_room(self) -> None:
+        """It is got, and the cap stays as far away as it was."""
+        free = [Item(id=Id(f"x{place}"), name="X", counts=False) for place in range(3)]
+        plan = dispatch([*free, *items(3)], [who("ann", cap=2)], IN_TURN, day=MONDAY)
+        assert [(5, 1)] == [(one.got, len(plan.unassigned)) for one in plan.loads]
+
+    def test_ones_own_day_decides_about_leave(self) -> None:
+        """It is still Sunday where they are."""
+        away = (Leave(first=MONDAY, last=MONDAY),)
+        chosen = one(IN_TURN, who("ann", away=away), who("bo", away=away, today=MONDAY - timedelta(days=1)))
+        assert ("bo", "away") == (chosen.member_id, chosen.why_not("ann"))
+
+    def test_large_weights_are_kept_as_json_keeps_them(self) -> None:
+        """Beyond what JSON numbers are exact for, as text."""
+        team = [who("ann", weight=10**9), who("bo", weight=1)]
+        shares = dispatch(items(3), team, BY_CAPACITY, day=MONDAY).shares
+        dumped = shares.dump()
+        assert shares == Shares.load(json.loads(json.dumps(dumped)))
+        assert all(
+            type(number) is str or abs(number) < 2**53
+            for lane in dumped["lanes"]
+            for _, *numbers in lane["members"]
+            for number in numbers
+        )
+
+    def test_nothing_to_decide_is_told_too(self) -> None:
+        """In both languages."""
+        (acme,) = items(1)
+        told = {
+            verdict: Assignment(verdict=verdict, policy_version=1, item=acme)
+            for verdict in ("already-owned", "no-rule")
+        }
+        assert ["Customer 1 has an owner already", "no rule of assignment is for Customer 1"] == [
+            decision.explain("en") for decision in told.values()
+        ]
+        assert ["Customer 1已有负责人", "没有适用于Customer 1的分配规则"] == [
+            decision.explain("zh") for decision in told.values()
+        ]

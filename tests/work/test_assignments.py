@@ -27,13 +27,18 @@ LABEL = Label("In turn", "轮流")
 
 def rule(**given: Any) -> AssignmentRule:
     """A rule that gives to ann, bo and cy in turn, at once."""
-    fields = {"key": "web", "label": LABEL, "members": ("ann", "bo", "cy"), "on_create": True}
-    return AssignmentRule(**({"strategy": Strategy(("round_robin",))} | fields | given))
+    fields: dict[str, Any] = {"key": "web", "label": LABEL, "members": ("ann", "bo", "cy"), "on_create": True}
+    return AssignmentRule(**(fields | {"strategy": Strategy(("round_robin",))} | given))
 
 
 def north(**given: Any) -> Pool:
     """A pool for everybody, of which boss is the admin."""
-    fields = {"key": "north", "label": Label("North", "北区公海"), "everyone": True, "admins": ("boss",)}
+    fields: dict[str, Any] = {
+        "key": "north",
+        "label": Label("North", "北区公海"),
+        "everyone": True,
+        "admins": ("boss",),
+    }
     return Pool(**(fields | given))
 
 
@@ -117,7 +122,8 @@ class TestNewCustomers:
             drafts = [Customer(name=f"客户{place:02}") for place in range(11)]
             drafts.insert(3, Customer(name="客户xx", owner_id=Id("zoe")))
             if tenant == "a":
-                assert 12 == crm.run(lambda work, drafts=drafts: work.customers.create_many(drafts), by="li")
+                with crm.begin(by="li") as work:
+                    assert 12 == work.customers.create_many(drafts)
             for one in drafts if tenant == "b" else ():
                 create(crm, one.name, owner_id=one.owner_id)
             with crm.begin(by="li") as work:
@@ -592,11 +598,10 @@ class TestAtOnce:
         add(crm, "di", weekly_capacity=2)
 
         def some(place: int) -> list[str | None]:
-            made = (
-                crm.run(lambda work, n=n: work.customers.create(name=f"{place}-{n}"), by="li", attempts=500)
-                for n in range(6)
-            )
-            return [one.owner_id for one in made]
+            def one(work: Work) -> str | None:
+                return work.customers.create(name=f"客户{place}").owner_id
+
+            return [crm.run(one, by="li", attempts=500) for _ in range(6)]
 
         with ThreadPoolExecutor(4) as threads:
             got = Counter(owner for owners in threads.map(some, range(4)) for owner in owners)
@@ -631,3 +636,44 @@ class TestAtOnce:
         assert (12, dict.fromkeys(ids, 1)) == (given, lines)
         assert {"ann": 4, "bo": 4, "cy": 4} == Counter(owners(crm, ids))
         assert {"ann": 4, "bo": 4, "cy": 4} == {id: lane.got(id) for id in lane.accounts}
+
+
+class TestSetBased:
+    @pytest.mark.parametrize("picks", ["capacity", "least_loaded"])
+    def test_no_question_is_asked_per_member_or_customer(
+        self, connect: Connect, monkeypatch: pytest.MonkeyPatch, picks: Any
+    ) -> None:
+        """As many for twenty members and twelve customers as for two and one."""
+        found = []
+        for members, customers in ((2, 1), (20, 12)):
+            ids = [f"m{place}" for place in range(members)]
+            steps = Strategy(("sticky", "territory", "skill", picks))
+            wide = rule(on_create=False, members=ids, strategy=steps, cap=9, counted=F.level.is_null())
+            crm = connect(
+                policy=policy(wide, pools=[north(claims=ClaimLimits(cap=50))]), tenant=f"t{members}"
+            )
+            for id in ids:
+                add(crm, id, weekly_capacity=5, skills=["crm"])
+            parent = create(crm, "集团", owner_id="zoe")
+            waits = waiting(crm, customers, parent_id=parent.id, interests=["crm"])
+            asked: Counter[str] = Counter()
+            with crm.begin(by="boss") as work, monkeypatch.context() as patch:
+                for name in ("get", "find", "tally", "stream", "select"):
+                    patch.setattr(
+                        type(work.store), name, counting(asked, name, getattr(type(work.store), name))
+                    )
+                plan = work.assignments.plan(waits)
+                why = dict(asked)
+            assert customers == sum(one.assigned for one in plan.assignments)
+            found.append(why)
+        assert found[0] == found[1]
+
+
+def counting(asked: Counter[str], name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    """*method*, counted under its *name*."""
+
+    def count(*arguments: Any, **named: Any) -> Any:
+        asked[name] += 1
+        return method(*arguments, **named)
+
+    return count

@@ -14,7 +14,7 @@ from salescrm.policy.assignments import Strategy
 from salescrm.rules.assigning.candidates import Candidate, Item, OutFor
 from salescrm.rules.assigning.deciding import Assignment, Figures, Out, Picked
 from salescrm.rules.assigning.narrowing import Narrowed, dropped, narrow, sticky
-from salescrm.rules.assigning.planning import MemberLoad, Plan, fairness_of
+from salescrm.rules.assigning.planning import MemberLoad, Plan
 from salescrm.rules.assigning.shares import Draw, Shares
 from salescrm.values import Id
 
@@ -71,8 +71,7 @@ def dispatch(
     wanted = tuple(items)
     _once("Item", wanted)
     made = tuple(desk.decide(item, policy_version, rule) for item in wanted)
-    loads = desk.loads()
-    return Plan(assignments=made, shares=desk.shares(), loads=loads, fairness=fairness_of(loads))
+    return Plan(assignments=made, shares=desk.shares(), loads=desk.loads())
 
 
 class _Group:
@@ -232,8 +231,9 @@ class _Desk:
         parts = {id: Fraction(0) for id in self._given}
         for key, (draw, _) in self._draws.items():
             before, after = self._before.lane(key), draw.lane()
-            for id in parts:
-                if id in after.accounts:
+            for id in parts.keys() & after.accounts.keys():
+                # Who was away before and after has been credited with nothing.
+                if before.accounts.get(id) != after.accounts[id] or after.accounts[id].weight:
                     parts[id] += after.share(id) - before.share(id)
         return parts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Final
 
 import attrs
@@ -15,7 +16,7 @@ from salescrm.rules.assigning.fairness import Fairness, evenness
 from salescrm.rules.assigning.shares import Shares
 from salescrm.values import Id
 
-__all__ = ["MemberLoad", "Plan", "fairness_of", "joined"]
+__all__ = ["MemberLoad", "Plan", "joined"]
 
 _TOLD: Final = Label(
     "{given} of {all} go to {members} members; evenness {before} before, {after} after",
@@ -58,7 +59,7 @@ class MemberLoad:
             drawn=self.drawn + later.drawn,
             ideal=self.ideal + later.ideal,
             there=self.there or later.there,
-            out=later.out,
+            out=None if self.out is None else later.out,
         )
 
 
@@ -75,7 +76,17 @@ class Plan:
     assignments: tuple[Assignment, ...]
     shares: Shares
     loads: tuple[MemberLoad, ...]
-    fairness: Fairness
+
+    @cached_property
+    def fairness(self) -> Fairness:
+        """How even it was among those who could get something, and is then."""
+        there = [one for one in self.loads if one.there]
+        drawn = any(one.drawn for one in there)
+        return Fairness(
+            before=evenness(Fraction(one.before, one.weight) for one in there),
+            after=evenness(Fraction(one.after, one.weight) for one in there),
+            deviation=max(abs(one.ideal - one.drawn) for one in there) if drawn else None,
+        )
 
     @property
     def unassigned(self) -> tuple[Item, ...]:
@@ -117,20 +128,4 @@ def joined(plans: Sequence[Plan], assignments: Iterable[Assignment]) -> Plan:
     for load in (one for plan in plans for one in plan.loads):
         before = loads.get(load.member_id)
         loads[load.member_id] = load if before is None else before.then(load)
-    return Plan(
-        assignments=tuple(assignments),
-        shares=Shares(),
-        loads=tuple(loads.values()),
-        fairness=fairness_of(loads.values()),
-    )
-
-
-def fairness_of(loads: Iterable[MemberLoad]) -> Fairness:
-    """How even it was among those who could get something, and is now."""
-    there = [one for one in loads if one.there]
-    drawn = any(one.drawn for one in there)
-    return Fairness(
-        before=evenness(Fraction(one.before, one.weight) for one in there),
-        after=evenness(Fraction(one.after, one.weight) for one in there),
-        deviation=max(abs(one.ideal - one.drawn) for one in there) if drawn else None,
-    )
+    return Plan(assignments=tuple(assignments), shares=Shares(), loads=tuple(loads.values()))
