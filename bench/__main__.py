@@ -14,14 +14,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import claims, costs, memory, pools
+from bench import claims, costs, memory, outlook, pools
 from bench.arena import PEERS
 from bench.engines import Scale, run_engine
 from bench.results import Line, as_json, as_markdown
 
 _ENGINES = ("sqlite", "postgresql")
 _WORKS = ("W1", "W2", "W3", "W4", "W5", "W6")
-_POOLS = ("W7", "W8")
+_POOLS = ("W7", "W8", "claims", "outlook")
 _OTHERS = ("memory", "import", "maven", "stream")
 
 
@@ -67,8 +67,14 @@ def _lines(only: list[str], options: argparse.Namespace) -> Iterator[Line]:
         yield from run_engine(engine, works, scale)
         if "W7" in only:
             yield from pools.recycle(engine, scale)
-    if "W8" in only and "postgresql" in options.engine:
-        yield from claims.together(scale)
+        if "W8" in only and engine == "postgresql":
+            yield from claims.together(scale)
+        if "claims" in only:
+            yield from claims.in_batches(engine, scale)
+        if "outlook" in only:
+            yield from outlook.measure(engine, scale)
+    if "outlook" in only:
+        yield from outlook.measure("memory", scale)
     if "memory" in only:
         yield from memory.measure(count=scale.customers, rounds=scale.rounds, by_wall=scale.by_wall)
     if "import" in only:

@@ -7,11 +7,13 @@ screen; each process has its own ones.  A process is timed by its CPU and that o
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -32,7 +34,7 @@ from salescrm.policy import ClaimLimits, Policy, Pool
 from salescrm.values import Id
 from tests import servers
 
-__all__ = ["alone", "together"]
+__all__ = ["in_batches", "together"]
 
 _PROCESSES: Final = 4
 _FIRST: Final = 40
@@ -101,6 +103,36 @@ def together(scale: Scale) -> Iterator[Line]:
                 high=ratio.high,
                 microseconds=ratio.seconds * 1e6,
             )
+
+
+def in_batches(engine: str, scale: Scale) -> Iterator[Line]:
+    """Claims of ten customers at a time beside claims one by one, in a pool with limits: time per customer."""
+    size, each = 10, max(1, round(20 * scale.share))
+    with new_database(engine) as database:
+        database.migrate()
+        database.load_pooled(2 * size * each * (scale.rounds + 2))
+        waiting = iter(_waiting(database))
+        with closing(_Ours(database.url, _LIMITS, 1)) as ours:
+
+            def run(at_once: int) -> None:
+                for _ in range(size * each // at_once):
+                    ours.claim(OWNERS[3], *itertools.islice(waiting, at_once))
+
+            def chunk(at_once: int) -> Chunk:
+                clock = partial(clock_of, database, by_wall=scale.by_wall)
+                return Chunk(partial(run, at_once), None, size * each, clock)
+
+            ratios = race({"one by one": chunk(1), "salescrm": chunk(size)}, rounds=scale.rounds)
+    for name, ratio in ratios.items():
+        yield Line(
+            work="claims ten at a time, to one by one",
+            engine=engine,
+            contender=name,
+            value=ratio.median,
+            low=ratio.low,
+            high=ratio.high,
+            microseconds=ratio.seconds * 1e6,
+        )
 
 
 def _claim_first(database: Database, limits: ClaimLimits | None) -> None:

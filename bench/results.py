@@ -1,4 +1,4 @@
-"""The table: a line per work, engine and contender, with the limit that issue 2 sets and the goal that we have."""
+"""The table: a line per work, engine and contender, with the limit that an issue sets and the goal that we have."""
 
 from __future__ import annotations
 
@@ -52,9 +52,12 @@ _W: Final = {
     "W4 page of 50 of 200,000": ((1.2, 1.15), (1.2, 1.15)),
     "W5 update one field with log and event": ((1.4, 1.4), (1.1, 0.75)),
     "W6 funnel over 1,000,000": ((1.1, 1.1), (1.1, 1.1)),
+    "W7 recycle 5 % of 1,000,000": ((1.5, 1.1), (1.5, 1.15)),
+    "claims ten at a time, to one by one": ((1 / 3, None), (1 / 3, None)),
+    "outlook for 500 customers": ((50.0, None), (50.0, None)),
 }
 
-#: By work and engine: "How good" in issue 2, and the goal column of the design's speed page.
+#: By work and engine: "How good" in issues 2 and 3, and the goal column of the design's speed page.
 LIMITS: Final = {
     (work, engine): Limit(*pair)
     for work, pairs in _W.items()
@@ -62,6 +65,8 @@ LIMITS: Final = {
 } | {
     ("page of 50 of 200,000 from a declared index", "memory"): Limit(0.2),
     ("create with log, to a dict with a sorted index", "memory"): Limit(1.6),
+    ("W8 claims by 4 processes", "postgresql"): Limit(1.5, 1.3),
+    ("outlook for 500 customers", "memory"): Limit(50.0),
     ("import salescrm", "-"): Limit(150.0),
     ("import of the Maven data", "sqlite"): Limit(10.0),
     ("memory of a streamed import", "sqlite"): Limit(250.0),
@@ -84,7 +89,7 @@ def _cells(line: Line) -> list[str]:
         f"{line.value:.2f} {line.unit}",
         "" if line.low is None else f"{line.low:.2f}-{line.high:.2f}",
         "" if line.microseconds is None else f"{line.microseconds:,.1f} µs",
-        "" if limit is None else f"{limit.at_most:g}",
+        "" if limit is None else f"{limit.at_most:.3g}",
         "" if limit is None or limit.goal is None else f"{limit.goal:g}",
         {None: "", True: "yes", False: "NO"}[line.met],
     ]
