@@ -46,6 +46,12 @@ class ApprovalService(Service[ApprovalRequest]):
         super().__init__(work, ApprovalRequest)
         self._people = Directory(work)
 
+    def read(self, record: ApprovalRequest | Id) -> ApprovalRequest:
+        """*record* as the caller read it, or read now where only its id is given."""
+        if isinstance(record, ApprovalRequest) and record.tenant != self.unit.tenant:
+            raise InvalidValue(self.schema.name, "tenant", record.tenant, f"a record of {self.unit.tenant}")
+        return super().read(record)
+
     def flow_for(self, act: ApprovedAct, records: Iterable[Record]) -> ApprovalFlow | None:
         """The approval that *act* needs for *records*, all at once: the policy's first that holds for any of them."""
         flows, about = self.unit.policy.flows_of(act), tuple(records)
