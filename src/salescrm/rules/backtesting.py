@@ -168,11 +168,19 @@ def replay(
     Claims before *since* are not judged, but count for the limits of later ones.
     """
     run = _Replay(which, since, until, people)
-    for spell in sorted(spells, key=lambda spell: (spell.began, spell.order)):
+    for spell in sorted(spells, key=lambda spell: (spell.began, _fills(spell, which), spell.order)):
         run.finish(spell.began)
         run.begin(spell)
     run.finish(until)
     return run.result()
+
+
+def _fills(spell: Spell, which: int | None) -> bool:
+    """Whether it takes room under a cap: of what was claimed at one moment, that which takes none is judged first."""
+    reading = None if which is None else spell.readings[which]
+    if reading is None or reading.claimed_from is None:
+        return False
+    return _holds(reading.flips[reading.claimed_from.counted], spell.began)
 
 
 class _Replay:

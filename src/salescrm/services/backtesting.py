@@ -142,7 +142,7 @@ class _Judge:
     def _fall(self, spell: _Held) -> SpellFall | None:
         for start, end, customer in spell.states:
             after = max(start, self._since)
-            until = min(self._until, *(one for one in (end, spell.ended) if one is not None))
+            until = min(one for one in (self._until, end, spell.ended) if one is not None)
             falling = self._forecast.fall(customer, after=after, until=until) if after < until else None
             if falling is not None:
                 return _spell_fall(spell, falling)
@@ -195,7 +195,7 @@ def _spell_fall(spell: _Held, falling: Falling) -> SpellFall:
 def _spells(unit: UnitOfWork, judges: Sequence[_Judge], since: Moment, until: Moment) -> Iterator[Spell]:
     """All spells that were under way in that time, and those that ended so shortly before that they still count."""
     # What was claimed this week, and who owned what lately, is asked from the first day on.
-    earliest = since - max(_WEEK, *(timedelta(days=one.cool_down + 1) for one in judges))
+    earliest = since - max(_WEEK, *(timedelta(days=one.cool_down + 2) for one in judges))
     stream = unit.repository(Customer).stream(F.created_at <= until)
     while customers := list(islice(stream, _AT_ONCE)):
         log = _log(unit, customers, earliest)
