@@ -14,6 +14,7 @@ __all__ = [
     "WeekCalendar",
     "add_working_days",
     "day_of",
+    "first_day_from",
     "last_safe_day",
     "latest_anchor",
     "start_of_day",
@@ -69,6 +70,12 @@ def start_of_day(day: date, zone: tzinfo) -> Moment:
         else:
             high = middle
     return high.replace(microsecond=high.microsecond // 1000 * 1000)
+
+
+def first_day_from(moment: datetime, zone: tzinfo) -> date:
+    """The first day that begins at *moment* or later in *zone*."""
+    day = day_of(moment, zone)
+    return day if start_of_day(day, zone) >= moment else day + _DAY
 
 
 def add_working_days(day: date, count: int, calendar: Calendar) -> date:

@@ -14,7 +14,6 @@ from datetime import date, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from weakref import WeakSet
-from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -114,7 +113,7 @@ class UnitOfWork:
 
     def zone_of(self, pool: Pool) -> tzinfo:
         """The time zone in which the days of *pool* begin."""
-        return self.context.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)
+        return self.policy.zone_of(pool)
 
     def calendar(self, key: str) -> Calendar:
         """The working calendar called *key*.
@@ -169,10 +168,14 @@ class UnitOfWork:
             raise WorkEnded(self._ended)
         return self.store
 
-    def holds(self, record: Record, where: Where) -> bool:
-        """Whether *where* holds for *record* as it stands in the caller's hands, stored like this or not."""
+    def holds(self, record: Record, where: Where, *, context: Context | None = None) -> bool:
+        """
+        Whether *where* holds for *record* as it stands in the caller's hands, stored like this or not.
+
+        Relative moments are those of *context*, if given.
+        """
         schema = self.kit.by_record[type(record)]
-        asked = self.kit.checker.all(schema, where, (), self.context)
+        asked = self.kit.checker.all(schema, where, (), context or self.context)
         return condition(schema, asked.plan.where)(record, asked.values, self.reading().get)
 
     def write(self, *writes: Write) -> None:

@@ -110,6 +110,10 @@ class Policy:
         known = ", ".join(pool.key for pool in self.pools)
         raise InvalidValue("Customer", "pool_id", key, f"one of {known}")
 
+    def zone_of(self, pool: Pool) -> ZoneInfo:
+        """The time zone in which the days of *pool* begin."""
+        return self.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)
+
     @cached_property
     def ranked_pools(self) -> tuple[Pool, ...]:
         """The open pools, in the order in which a customer is offered to them."""

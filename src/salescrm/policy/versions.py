@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, tzinfo
 from functools import cached_property
 
 import attrs
 
+from salescrm.calendars import start_of_day
 from salescrm.errors import InvalidDefinition
 from salescrm.kinds import Kind
 from salescrm.policy.policy import Policy
+from salescrm.values import Moment
 
 __all__ = ["Policies"]
 
@@ -55,6 +57,15 @@ class Policies:
         """The version that decides at *moment*."""
         later = [one.effective_from for one in self.versions[1:]]
         return self.versions[bisect_right(later, moment, key=lambda start: start or moment)]
+
+    def on(self, day: date, zone_of: Callable[[Policy], tzinfo]) -> tuple[Policy, Moment]:
+        """The version that decides what is due when *day* begins, each version in its own time zone; and that moment."""
+        first, *later = self.versions
+        for version in reversed(later):
+            begin = start_of_day(day, zone_of(version))
+            if version.effective_from is not None and version.effective_from <= begin:
+                return version, begin
+        return first, start_of_day(day, zone_of(first))
 
     @cached_property
     def extra_kinds(self) -> Mapping[str, Mapping[str, Kind]]:

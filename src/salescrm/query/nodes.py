@@ -7,7 +7,7 @@ against a schema, and what they then mean is told in `meaning`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Literal, Protocol, TypeAlias
@@ -328,3 +328,15 @@ def all_of(conditions: Iterable[Where]) -> Where:
     """The conjunction of *conditions*, without those that always hold."""
     parts = tuple(one for one in conditions if one is not EVERYTHING)
     return parts[0] if len(parts) == 1 else And(parts) if parts else EVERYTHING
+
+
+def leaves(where: Where) -> Iterator[Where]:
+    """The conditions that *where* is made of, without what joins them."""
+    match where:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from leaves(part)
+        case Not(part):
+            yield from leaves(part)
+        case _:
+            yield where

@@ -14,15 +14,27 @@ from typing import Final, TypeAlias, assert_never
 
 import attrs
 
-from salescrm.calendars import Calendar, day_of, last_safe_day, latest_anchor, start_of_day
+from salescrm.calendars import Calendar, day_of, first_day_from, last_safe_day, latest_anchor, start_of_day
 from salescrm.entities import Customer
 from salescrm.entities.customers import FOR_GOOD
 from salescrm.policy.pools import Exemption, Pool, RecycleRule
 from salescrm.query import F, Not, Or, Where
+from salescrm.query.fields import Field
 from salescrm.query.nodes import all_of
 from salescrm.values import Moment
 
-__all__ = ["Calendars", "Meets", "Outcome", "belongs", "fallen", "falls", "fires", "outcome", "will_fall"]
+__all__ = [
+    "Calendars",
+    "Meets",
+    "Outcome",
+    "belongs",
+    "fallen",
+    "falls",
+    "fires",
+    "outcome",
+    "warned",
+    "will_fall",
+]
 
 #: Whether a question about customers holds for this one.
 Meets: TypeAlias = Callable[[Customer, Where], bool]
@@ -75,6 +87,21 @@ def fires(pool: Pool, rule: RecycleRule, day: date, *, zone: tzinfo, calendars: 
     )
 
 
+def warned(
+    pool: Pool, rule: RecycleRule, falls_on: date, *, begin: Moment, zone: tzinfo, calendars: Calendars
+) -> Where | None:
+    """
+    The question for those that fall by *rule* on the very day *falls_on*, of those that belong to *pool*; None for none.
+
+    As one sees it at *begin*, when the day of the warning begins: what came later does not count.
+    """
+    then = fires(pool, rule, falls_on, zone=zone, calendars=calendars)
+    before = fires(pool, rule, falls_on - _DAY, zone=zone, calendars=calendars)
+    if then is None or before is None:
+        return None
+    return all_of([then, Not(before), _since(rule) < begin])
+
+
 def falls(
     pools: Sequence[Pool], pool: Pool, day: date, *, zone: tzinfo, calendars: Calendars
 ) -> list[tuple[RecycleRule, Where]]:
@@ -116,7 +143,7 @@ def outcome(
         ends = _exempt_until(exemption, customer)
         if ends is None:
             continue
-        free_on = _first_day_from(ends, zone) if ends < FOR_GOOD else None
+        free_on = first_day_from(ends, zone) if ends < FOR_GOOD else None
         if free_on is None:
             exempt.append(exemption)
             until = None
@@ -146,6 +173,20 @@ def _anchored(rule: RecycleRule, latest: date, day: date, zone: tzinfo) -> Where
         case "contract_ended":
             ended = (F.contract_ends_on <= latest) | (F.contract_ends_on.is_null() & (F.owned_since < before))
             return ended & (F.owned_since < start_of_day(day - _DAY, zone))
+    assert_never(rule.anchor)
+
+
+def _since(rule: RecycleRule) -> Field:
+    """The moment at which *rule* begins to count, or to know of the customer at all."""
+    match rule.anchor:
+        case "no_follow_up":
+            return F.quiet_since
+        case "no_progress":
+            return F.stuck_since
+        case "no_opportunity":
+            return F.dealless_since
+        case "no_deal" | "contract_ended":
+            return F.owned_since
     assert_never(rule.anchor)
 
 
@@ -209,9 +250,3 @@ def _exempt_until(exemption: Exemption, customer: Customer) -> datetime | None:
         case _:
             assert_never(exemption)
     return FOR_GOOD if holds else None
-
-
-def _first_day_from(moment: datetime, zone: tzinfo) -> date:
-    """The first day that begins at *moment* or later."""
-    day = day_of(moment, zone)
-    return day if start_of_day(day, zone) >= moment else day + _DAY

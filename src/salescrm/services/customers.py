@@ -69,8 +69,9 @@ class CustomerService(Service[Customer]):
         unit = self.unit
         self._references(fields)
         id, number = self.given_id(fields), self.given_number(fields)
-        customer = Ownership(unit).begun(self.build(fields, id=id, number=number))
-        added = self.records.add(customer, _created)
+        begun = Ownership(unit).begun
+        customer = begun(self.build(fields, id=id, number=number))
+        added = self.records.add(customer, _created, settle=begun)
         if contacts:
             service = ContactService(unit)
             for position, contact in enumerate(contacts):
@@ -84,7 +85,8 @@ class CustomerService(Service[Customer]):
 
         A draft without id or number is given one. References are not looked up: the caller has them from us.
         """
-        return self.records.add_many(self._drafts(drafts), events=_tell_created)
+        begun = Ownership(self.unit).begun
+        return self.records.add_many(self._drafts(drafts), events=_tell_created, settle=begun)
 
     def _drafts(self, drafts: Iterable[Customer]) -> Iterator[Customer]:
         evolve, begun = self.schema.evolve, Ownership(self.unit).begun

@@ -53,7 +53,7 @@ class Ownership:
         made: Customer
         if customer.owner_id is not None:
             made = evolve(customer, taken_by(customer.owner_id, at=customer.owned_since or now))
-        elif self.unit.policy.pools:
+        elif self.unit.policy.pools or customer.owned_since is not None:
             pool = self.pool_of(customer)
             made = evolve(customer, left_to(pool.key if pool else None, at=now))
         else:

@@ -13,38 +13,25 @@ from typing import Final
 
 import attrs
 
-from salescrm.calendars import day_of, start_of_day
 from salescrm.checking import Context
-from salescrm.entities import Customer, Member, Notice, Opportunity, OwnershipEntry, PoolRun, Record
+from salescrm.entities import Customer, Member, Notice, Opportunity, OwnershipEntry, Record
 from salescrm.entities.customers import left_to
 from salescrm.events import CustomerFallsSoon, CustomerRecycled, Event, OpportunityEdited
-from salescrm.policy import Policy, Pool, RecycleRule
+from salescrm.policy import Pool, RecycleRule
 from salescrm.policy.pools import PoolWarning
-from salescrm.query import F, Not, Order, Query, Where
+from salescrm.query import F, Order, Query, Where
 from salescrm.query.nodes import all_of
-from salescrm.rules.recycling import belongs, falls, fires
-from salescrm.services.claimers import Claimers
+from salescrm.rules.recycling import belongs, falls, warned
+from salescrm.services.nights import Night
 from salescrm.unit import UnitOfWork
-from salescrm.values import Id, Moment
+from salescrm.values import Id
 
-__all__ = ["Night", "Ran", "Recycling"]
+__all__ = ["BATCH", "Night", "Ran", "Recycling"]
 
 #: How many customers one transaction takes; locks last as long as it does.
 BATCH: Final = 20_000
-#: How many nights one run makes up for; who has missed more is not waiting for the rest.
-_MOST_NIGHTS: Final = 366
 _DAY: Final = timedelta(days=1)
 _AT_ONCE: Final = 500
-
-
-@attrs.frozen(kw_only=True)
-class Night:
-    """One day's run of one pool, under the version of the policy that holds when that day begins."""
-
-    policy: Policy
-    pool: Pool
-    day: date
-    begin: Moment
 
 
 @attrs.frozen(kw_only=True)
@@ -70,29 +57,19 @@ class Recycling:
         self.unit = unit
         self._customers = unit.unscoped(Customer)
 
-    def due(self, pool_key: str) -> list[date]:
-        """The days of the pool that are to be run: those that were missed since the last one, and today."""
-        unit = self.unit
-        pool = unit.policy.pool(pool_key)
-        today = day_of(unit.now(), unit.zone_of(pool))
-        last = unit.unscoped(PoolRun).peek(Id(pool_key))
-        first = today if last is None else min(today, max(last.through + _DAY, today - _MOST_NIGHTS * _DAY))
-        return [first + n * _DAY for n in range((today - first).days + 1)]
-
-    def night(self, pool_key: str, day: date) -> Night | None:
-        """The run of that *day*, by what holds when it begins; None where the pool was not open then."""
-        unit = self.unit
-        begin = start_of_day(day, unit.zone_of(unit.policy.pool(pool_key)))
-        policy = unit.kit.policies.at(begin)
-        pool = next((one for one in policy.ranked_pools if one.key == pool_key), None)
-        return None if pool is None else Night(policy=policy, pool=pool, day=day, begin=begin)
-
     def recycle(self, night: Night, *, kept: set[Id], batch: int = BATCH) -> int:
         """
         Lets up to *batch* customers fall whose day has come, in this transaction; how many. 0: there is none left.
 
         Those that a plugin keeps are added to *kept*, and are not asked about again.
         """
+        # Whom somebody else just holds is left for the end: they may let go, or have made of it what does not fall.
+        patience = (False, True) if self.unit.kit.backend.capabilities.concurrent_writers else (True,)
+        return next(
+            (done for waiting in patience if (done := self._recycle(night, kept, batch, waiting=waiting))), 0
+        )
+
+    def _recycle(self, night: Night, kept: set[Id], batch: int, *, waiting: bool) -> int:
         found = self._falls(night)
         for place, (rule, where) in enumerate(found):
             # The first rule that fires decides: the customers of those before this one are gone by now.
@@ -103,7 +80,7 @@ class Recycling:
                 if not chosen:
                     continue
                 wanted = where & F.id.one_of(chosen)
-            if done := self._sweep(night, rule, wanted, flags, batch):
+            if done := self._sweep(night, rule, wanted, flags, batch, waiting=waiting):
                 return done
         return 0
 
@@ -130,32 +107,22 @@ class Recycling:
                 given += self._warn(night, rule, warning)
         return given
 
-    def finish(self, night: Night) -> None:
-        """Remembers that the night's run is done."""
-        runs = self.unit.unscoped(PoolRun)
-        before = runs.peek(Id(night.pool.key))
-        if before is None:
-            runs.add(PoolRun(id=Id(night.pool.key), through=night.day))
-        elif before.through < night.day:
-            runs.save(before, runs.schema.evolve(before, {"through": night.day}))
-
-    def take_turn(self, night: Night) -> bool:
-        """Waits until nobody else runs this night; whether it is still to be run."""
-        Claimers(self.unit).take_turn(Id(f"pool:{night.pool.key}"[:64]))
-        last = self.unit.unscoped(PoolRun).peek(Id(night.pool.key))
-        return last is None or last.through < night.day
-
     def _falls(self, night: Night) -> list[tuple[RecycleRule, Where]]:
-        zone = self.unit.zone_of(night.pool)
-        return falls(
-            night.policy.ranked_pools, night.pool, night.day, zone=zone, calendars=self.unit.calendar
-        )
+        calendars = self.unit.calendar
+        return falls(night.policy.ranked_pools, night.pool, night.day, zone=night.zone, calendars=calendars)
 
     def _context(self, night: Night) -> Context:
-        return Context(night.begin, self.unit.zone_of(night.pool))
+        return Context(night.begin, night.zone)
 
     def _sweep(
-        self, night: Night, rule: RecycleRule, where: Where, flags: dict[str, Where], batch: int
+        self,
+        night: Night,
+        rule: RecycleRule,
+        where: Where,
+        flags: dict[str, Where],
+        batch: int,
+        *,
+        waiting: bool,
     ) -> int:
         pool, version = night.pool, night.policy.version
 
@@ -196,33 +163,33 @@ class Recycling:
             order=[F.id],
             limit=batch,
             context=self._context(night),
+            skip_locked=not waiting,
         )
         if done and pool.opportunities == "follow":
-            self._leave_deals(pool)
+            self._leave_deals(night)
         return done
 
-    def _leave_deals(self, pool: Pool) -> None:
-        """Open opportunities of customers in the pool have no owner either."""
-        left = (F.status == "open") & F.owner_id.is_set()
-        left &= (F.customer.pool_id == pool.key) & F.customer.owner_id.is_null()
+    def _leave_deals(self, night: Night) -> None:
+        """Open opportunities of the customers that fell this night have no owner either."""
+        left = (F.status == "open") & F.owner_id.is_set() & F.customer.owner_id.is_null()
+        left &= (F.customer.pool_id == night.pool.key) & (F.customer.entered_pool_at == night.begin)
 
         def follow(deal: Opportunity, fired: tuple[str, ...]) -> tuple[Event, ...]:
             return (OpportunityEdited(record_id=deal.id, fields=("owner_id",)),)
 
-        self.unit.unscoped(Opportunity).sweep(left, {"owner_id": None}, follow=follow)
+        self.unit.unscoped(Opportunity).sweep(left, {"owner_id": None}, follow=follow, skip_locked=False)
 
     def _warn(self, night: Night, rule: RecycleRule, warning: PoolWarning) -> int:
         """One rung of one rule's ladder: who falls on that very day and not before."""
         unit, pool = self.unit, night.pool
-        zone, falls_on = unit.zone_of(pool), night.day + warning.days * _DAY
-        then = fires(pool, rule, falls_on, zone=zone, calendars=unit.calendar)
-        before = fires(pool, rule, falls_on - _DAY, zone=zone, calendars=unit.calendar)
-        if then is None or before is None:
+        falls_on = night.day + warning.days * _DAY
+        asked = warned(pool, rule, falls_on, begin=night.begin, zone=night.zone, calendars=unit.calendar)
+        if asked is None:
             return 0
         mine = belongs(night.policy.ranked_pools, pool)
         given = 0
         told = _Told(unit, pool, warning)
-        for customers in self._chunks(all_of([then, Not(before), mine]), self._context(night)):
+        for customers in self._chunks(all_of([asked, mine]), self._context(night)):
             notices = list(told.notices(customers, rule, falls_on))
             events = [
                 CustomerFallsSoon(

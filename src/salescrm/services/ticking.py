@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from salescrm.running import repeat
+from salescrm.services.nights import Night, Nights
 from salescrm.services.pools import PoolService
-from salescrm.services.recycling import BATCH, Night, Ran, Recycling
+from salescrm.services.recycling import BATCH, Ran, Recycling
 from salescrm.unit import Kit, UnitOfWork
 from salescrm.values import Id
 
@@ -29,43 +30,35 @@ def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
     def begin() -> UnitOfWork:
         return UnitOfWork(kit, kit.backend.open(tenant), member=_WORKER, owned=True)
 
-    def checked(work: UnitOfWork) -> list[str]:
+    def begun(work: UnitOfWork) -> list[Night]:
         PoolService(work).check(work.policy)
-        return [pool.key for pool in work.policy.ranked_pools]
+        nights = Nights(work)
+        nights.begin()
+        return nights.due()
 
     total = Ran()
-    for pool in repeat(kit, begin, checked):
-        nights = repeat(
-            kit,
-            begin,
-            lambda work, pool=pool: _nights(Recycling(work), pool),  # type: ignore[misc]  # bound now
-        )
-        for night in nights:
-            kept: set[Id] = set()
-            while True:
-                done = repeat(
-                    kit,
-                    begin,
-                    lambda work, night=night, kept=kept: _step(Recycling(work), night, kept, batch),  # type: ignore[misc]  # bound now
-                    attempts=_ATTEMPTS,
-                )
-                total += done
-                if not done.recycled:
-                    break
+    for night in repeat(kit, begin, begun, attempts=_ATTEMPTS):
+        kept: set[Id] = set()
+        while True:
+            done = repeat(
+                kit,
+                begin,
+                lambda work, night=night, kept=kept: _step(work, night, kept, batch),  # type: ignore[misc]  # bound now
+                attempts=_ATTEMPTS,
+            )
+            total += done
+            if not done.recycled:
+                break
     return total
 
 
-def _nights(recycling: Recycling, pool: str) -> list[Night]:
-    found = (recycling.night(pool, day) for day in recycling.due(pool))
-    return [night for night in found if night is not None]
-
-
-def _step(recycling: Recycling, night: Night, kept: set[Id], batch: int) -> Ran:
+def _step(work: UnitOfWork, night: Night, kept: set[Id], batch: int) -> Ran:
     """A batch that falls; where none is left, the warnings, and the night is done."""
-    if not recycling.take_turn(night):
+    nights, recycling = Nights(work), Recycling(work)
+    if not nights.take_turn(night):
         return Ran()
     if fallen := recycling.recycle(night, kept=kept, batch=batch):
         return Ran(recycled=fallen)
     warned = recycling.warn(night)
-    recycling.finish(night)
+    nights.finish(night)
     return Ran(warned=warned, nights=1)
