@@ -9,7 +9,7 @@ from salescrm.calendars import day_of, start_of_day
 from salescrm.entities import Customer, Member, OwnershipEntry, Team, Turn
 from salescrm.errors import Duplicate, InvalidValue, Transient
 from salescrm.policy import Pool
-from salescrm.query import F, Tally, highest
+from salescrm.query import F, Query, Tally, highest
 from salescrm.rules.claiming import Claimer
 from salescrm.storage import Insert
 from salescrm.unit import UnitOfWork
@@ -47,8 +47,16 @@ class Claimers:
             unit.write()  # where one writer waits for another, this is all
             return
         self._make_turn(member_id)
-        turns = unit.unscoped(Turn)
-        if not turns.change_quietly(F.id == member_id, {}, limit=1, skip_locked=False):
+        # Held in the store, past any repository: that is no write, so what is then refused has cost nothing.
+        schema, held = unit.kit.by_record[Turn], Query(where=F.id == member_id, limit=1)
+        asked = unit.kit.checker.find(schema, held, unit.context)
+        stamps = schema.spread({"updated_at": unit.now(), "updated_by": unit.member})
+        try:
+            held_now = unit.reading().change(asked, stamps, skip_locked=False)
+        except BaseException:
+            unit.fail()
+            raise
+        if not held_now:
             unit.fail()
             raise Transient("this transaction began before there was a turn to take")
 
