@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, cast
 
 from salescrm.access import Action
+from salescrm.checking import Context
 from salescrm.entities.base import RecordT
 from salescrm.errors import InvalidQuestion, NotFound, StoreError, fact
 from salescrm.page import Page
@@ -171,18 +172,23 @@ class Reader(Generic[RecordT]):
         return finish(store.select(asked))
 
     def stream(
-        self, where: Where = EVERYTHING, *, order: Iterable[OrderLike | str] = (), size: int = 1_000
+        self,
+        where: Where = EVERYTHING,
+        *,
+        order: Iterable[OrderLike | str] = (),
+        size: int = 1_000,
+        context: Context | None = None,
     ) -> Iterator[RecordT]:
         """
         Every record that *where* holds for, in *order*, in memory that does not grow; read, don't write meanwhile.
 
-        *size* records are fetched at a time, as long as this Work lasts.
+        *size* records are fetched at a time, as long as this Work lasts.  Relative moments are those of *context*, if given.
         """
         store = self.unit.reading()
         if type(size) is not int or size < 1:
             raise InvalidQuestion(f"size is {fact(size)}; a whole number from 1 is wanted")
         asked = self._checker.all(
-            self.schema, where, orders(order), self.unit.context, scope=self._scope("read")
+            self.schema, where, orders(order), context or self.unit.context, scope=self._scope("read")
         )
         chunks = self._chunks(store, asked, size)
         self.unit.streams.add(chunks)  # which closes it, if we are left half-way

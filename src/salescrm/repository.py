@@ -32,12 +32,14 @@ from salescrm.whole import whole
 if TYPE_CHECKING:
     from salescrm.unit import UnitOfWork
 
-__all__ = ["Follow", "Repository", "ledger_lines"]
+__all__ = ["Follow", "Repository"]
 
 #: How many records are logged and sent to a store at a time in bulk.
 _BATCH = 5_000
 
 EventOf: TypeAlias = Callable[[RecordT], Iterable[Event]]
+#: From a record as plugins have left it to the same with what follows from that.
+Settle: TypeAlias = Callable[[RecordT], RecordT]
 #: What goes with the change of a record, as it was and as it is.
 Follow: TypeAlias = Callable[[RecordT, RecordT], Iterable[Event | Record]]
 
@@ -53,8 +55,16 @@ class Repository(Sweeping[RecordT]):
         self._outbox = kit.by_record[OutboxEvent]
 
     @whole
-    def add(self, record: RecordT, *events: Event | Callable[[RecordT], Event]) -> RecordT:
-        """*record* as it was stored: stamped, with its log entry and *events*, which may be made of what was stored.
+    def add(
+        self,
+        record: RecordT,
+        *events: Event | Callable[[RecordT], Event],
+        settle: Settle[RecordT] | None = None,
+    ) -> RecordT:
+        """
+        *record* as it was stored: stamped, with its log entry and *events*, which may be made of what was stored.
+
+        *settle* gives it what follows from its values, which plugins may have changed.
 
         Raises:
             InvalidValue: A value does not fit its field.
@@ -66,6 +76,7 @@ class Repository(Sweeping[RecordT]):
         stamped = self._stamped(record)
         if self._hooks.listens_to_records:
             stamped = self._stamped(self._hooks.adding(unit, stamped))
+            stamped = settle(stamped) if settle else stamped
         admitted = cast(RecordT, self.schema.admit(stamped))
         entry = self._entry("added", admitted, self.schema.filled(admitted))
         told = [one if isinstance(one, Event) else one(admitted) for one in events]
@@ -76,21 +87,33 @@ class Repository(Sweeping[RecordT]):
         return admitted
 
     @whole
-    def add_many(self, records: Iterable[RecordT], *, events: EventOf[RecordT] | None = None) -> int:
-        """Adds *records* in bulk, logged like single ones; how many. All or none, with the rest of the Work."""
+    def add_many(
+        self,
+        records: Iterable[RecordT],
+        *,
+        events: EventOf[RecordT] | None = None,
+        settle: Settle[RecordT] | None = None,
+    ) -> int:
+        """Adds *records* in bulk, each as by `add`; how many. All or none, with the rest of the Work."""
         added, rest = 0, iter(records)
         while True:
             with _gc_paused():
                 batch = list(islice(rest, _BATCH))
                 if not batch:
                     return added
-                self._add_batch(batch, events)
+                self._add_batch(batch, events, settle)
             added += len(batch)
 
-    def _add_batch(self, batch: list[RecordT], events: EventOf[RecordT] | None) -> None:
+    def _add_batch(
+        self,
+        batch: list[RecordT],
+        events: EventOf[RecordT] | None,
+        settle: Settle[RecordT] | None,
+    ) -> None:
         stamped = [self._stamped(record) for record in batch]
         if self._hooks.listens_to_records:
             stamped = [self._stamped(self._hooks.adding(self.unit, record)) for record in stamped]
+            stamped = [settle(record) for record in stamped] if settle else stamped
         admitted = [cast(RecordT, self.schema.admit(record)) for record in stamped]
         entries = [self._entry("added", record, self.schema.filled(record)) for record in admitted]
         told = [event for record in admitted for event in events(record)] if events else []
@@ -288,7 +311,7 @@ class Repository(Sweeping[RecordT]):
     ) -> None:
         """*write* with its log entries, the outbox rows of *events* and *lines* of ledgers, in one go."""
         writes: list[Write] = [] if write is None else [write]
-        writes += ledger_lines(self.unit, lines)
+        writes += self._lines(lines)
         if entries:
             writes.append(Insert(self._log, entries))
         if events:
@@ -303,16 +326,9 @@ class Repository(Sweeping[RecordT]):
                 self._hooks.happened(self.unit, event)
 
     def _entry(self, kind: ChangeKind, record: RecordT, changes: dict[str, list[Any]]) -> ChangeEntry:
-        unit = self.unit
-        now, member = unit.context.now, unit.member
         return ChangeEntry(
-            id=unit.kit.new_id(now),
-            tenant=unit.tenant,
-            version=1,
-            created_at=now,
-            created_by=member,
-            updated_at=now,
-            updated_by=member,
+            id=self.unit.new_id(),
+            **self.stamps,
             entity=self.schema.collection,
             record_id=record.id,
             kind=kind,
@@ -320,22 +336,25 @@ class Repository(Sweeping[RecordT]):
             changes=changes,
         )
 
+    def _lines(self, lines: Iterable[Record]) -> list[Write]:
+        """What adds *lines* to their ledgers: stamped, and logged nowhere, for a ledger is its own log."""
+        unit, kinds = self.unit, dict[type[Record], list[Record]]()
+        for line in lines:
+            schema = unit.kit.by_record[type(line)]
+            stamped = schema.evolve(line, {"id": line.id or unit.new_id(), **self.stamps})
+            kinds.setdefault(type(line), []).append(schema.admit(stamped))
+        return [Insert(unit.kit.by_record[kind], found) for kind, found in kinds.items()]
+
     def _told(self, event: Event) -> OutboxEvent:
         unit = self.unit
-        now, member = unit.context.now, unit.member
         return OutboxEvent(
-            id=unit.kit.new_id(now),
-            tenant=unit.tenant,
-            version=1,
-            created_at=now,
-            created_by=member,
-            updated_at=now,
-            updated_by=member,
+            id=unit.new_id(),
+            **self.stamps,
             name=event.name,
             entity=event.entity,
             record_id=event.record_id,
             data=to_plain(event),
-            due_at=now,
+            due_at=unit.now(),
         )
 
     def _ours(self, record: RecordT) -> None:
@@ -343,34 +362,26 @@ class Repository(Sweeping[RecordT]):
         if record.tenant != self.unit.tenant:
             raise InvalidValue(self.schema.name, "tenant", record.tenant, f"a record of {self.unit.tenant}")
 
-    def _require(self, action: Action, *ids: Id) -> None:
-        """Refuses what the member may not do to the records *ids*, as the store has them now."""
+    def require(self, action: Action, *ids: Id) -> None:
+        """Refuses what the member may not do to the records *ids*, as the store has them now.
+
+        Raises:
+            Forbidden: They may not *action* one of them, or it is not there.
+        """
         if self._scope(action) is None:
             return
         allowed = self._many(ids, action)
         for id in ids:
             if id not in allowed:
-                self.unit.fail()
                 raise Forbidden(self.unit.member, action, self.schema.name, id)
 
-
-def ledger_lines(unit: UnitOfWork, lines: Iterable[Record]) -> list[Write]:
-    """What adds *lines* to their ledgers: stamped, and logged nowhere, for a ledger is its own log."""
-    now, member = unit.context.now, unit.member
-    stamps = {
-        "tenant": unit.tenant,
-        "version": 1,
-        "created_at": now,
-        "created_by": member,
-        "updated_at": now,
-        "updated_by": member,
-    }
-    kinds: dict[type[Record], list[Record]] = {}
-    for line in lines:
-        schema = unit.kit.by_record[type(line)]
-        stamped = schema.evolve(line, {"id": line.id or unit.kit.new_id(now), **stamps})
-        kinds.setdefault(type(line), []).append(schema.admit(stamped))
-    return [Insert(unit.kit.by_record[kind], found) for kind, found in kinds.items()]
+    def _require(self, action: Action, *ids: Id) -> None:
+        """As `require`, in the middle of a write: the Work then ends."""
+        try:
+            self.require(action, *ids)
+        except Forbidden:
+            self.unit.fail()
+            raise
 
 
 @contextmanager

@@ -67,13 +67,15 @@ class Sweeping(Reader[RecordT]):
         order: Iterable[OrderLike | str] = (),
         limit: int | None = None,
         context: Context | None = None,
+        skip_locked: bool = True,
     ) -> int:
         """
         As `change`, for any number of records and inside the engine where no plugin listens; how many were changed.
 
         *follow* gives what goes with the change of a record as it was, and with the keys of those *flags* that held:
         events, and lines of a ledger.  It may only pass on what it is given, for it is called with what stands for the
-        values of every record.  Relative moments are those of *context*, if given.
+        values of every record.  Relative moments are those of *context*, if given.  With *skip_locked* false it waits for
+        records that others hold just now.
 
         Raises:
             TypeError: *follow* looks into a value.
@@ -96,9 +98,11 @@ class Sweeping(Reader[RecordT]):
         rows = templates(whole_repository, follow, (*flags,))
         listened = hooks.listens_to_records or hooks.listens_to_events or hooks.listens_to_commits
         if listened or scope is not None or any(schema.by_column[name].kind in UNSWEPT for name in columns):
-            return _one_by_one(whole_repository, where, values, follow, (*flags,), asked, context)
+            return _one_by_one(
+                whole_repository, where, values, follow, (*flags,), asked, context, skip_locked=skip_locked
+            )
         unit.wrote()
-        return store.sweep(asked, columns, rows)
+        return store.sweep(asked, columns, rows, skip_locked=skip_locked)
 
 
 def _one_by_one(
@@ -109,6 +113,8 @@ def _one_by_one(
     keys: tuple[str, ...],
     asked: Asked,
     context: Context,
+    *,
+    skip_locked: bool,
 ) -> int:
     """The same by `change`, which tells plugins of each record and asks whether the member may save it."""
     schema, store = repository.schema, repository.unit.reading()
@@ -122,7 +128,11 @@ def _one_by_one(
     changed = 0
     for start in range(0, len(ids), _BATCH):
         some = where & F.id.one_of(ids[start : start + _BATCH])
-        changed += len(repository.change(some, values, limit=_BATCH, follow=going, context=context))
+        changed += len(
+            repository.change(
+                some, values, limit=_BATCH, follow=going, context=context, skip_locked=skip_locked
+            )
+        )
     return changed
 
 

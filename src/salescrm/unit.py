@@ -8,13 +8,12 @@ goes through `repository`, which adds the change-log entry and the events to the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 from weakref import WeakSet
-from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Kit", "UnitOfWork"]
 
 S = TypeVar("S")
+#: How many checked questions a Work keeps at hand.
+_ANSWERS: Final = 1_000
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -98,7 +99,7 @@ class UnitOfWork:
         self._repositories: dict[type[Record], Repository[Record]] = {}
         self._services: dict[Callable[..., Any], Any] = {}
         #: What `holds` has found out about questions.
-        self._answers: dict[tuple[type, int, int], tuple[Test, tuple[Any, ...], Where, Context]] = {}
+        self._answers: dict[tuple[type, int, int], tuple[Test, Sequence[Any], Where, Context]] = {}
 
     def now(self) -> Moment:
         """The moment of this Work: the same from its first call to its last."""
@@ -116,7 +117,7 @@ class UnitOfWork:
 
     def zone_of(self, pool: Pool) -> tzinfo:
         """The time zone in which the days of *pool* begin."""
-        return self.context.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)
+        return self.policy.zone_of(pool)
 
     def calendar(self, key: str) -> Calendar:
         """The working calendar called *key*: the host's own, else the one of the policy in force.
@@ -183,6 +184,8 @@ class UnitOfWork:
         key = (type(record), id(where), id(context))
         found = self._answers.get(key)
         if found is None:
+            if len(self._answers) >= _ANSWERS:
+                self._answers.clear()
             schema = self.kit.by_record[type(record)]
             asked = self.kit.checker.all(schema, where, (), context)
             found = self._answers[key] = (condition(schema, asked.plan.where), asked.values, where, context)

@@ -160,6 +160,10 @@ class Policy:
         known = ", ".join(rule.key for rule in self.assignments) or "none"
         raise InvalidValue("AssignmentRule", "key", key, f"one of {known}")
 
+    def zone_of(self, pool: Pool) -> ZoneInfo:
+        """The time zone in which the days of *pool* begin."""
+        return self.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)
+
     @cached_property
     def ranked_pools(self) -> tuple[Pool, ...]:
         """The open pools, in the order in which a customer is offered to them."""

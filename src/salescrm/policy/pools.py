@@ -134,10 +134,12 @@ class Pool:
     Attributes:
         where: Which customers belong to it.
         priority: Of several pools that a customer belongs to, the one of the highest priority takes it; then the
-            narrowest, that with the most conditions; then the oldest, that which stands first.
+            narrowest, that with the most conditions (of alternatives, those of the widest count); then the oldest, that
+            which stands first.
         members: Who may claim from it, by id; *teams* those of a team and the teams below it; or *everyone*.
         admins: Who assigns its customers to others.
-        hidden_fields: A customer's fields that do not show while it is in the pool; a contact's as ``contact.mobile``.
+        hidden_fields: A customer's fields that ``work.pools`` does not show while it is in the pool; a contact's as
+            ``contact.mobile``.  The pool's admins see them.
         time_zone: IANA name, in which its days begin; the policy's where it is None.
         rules: Why customers fall into it; any of them is enough.
         exempt: What keeps a customer from falling, for rules that don't say otherwise.
@@ -167,12 +169,18 @@ class Pool:
 
 
 def narrowness(where: Where) -> int:
-    """How many conditions *where* makes."""
+    """How many conditions *where* makes: of alternatives, as many as the widest of them."""
+    return _narrowness(where, holds=True)
+
+
+def _narrowness(where: Where, *, holds: bool) -> int:
     match where:
         case And(parts) | Or(parts):
-            return sum(map(narrowness, parts))
+            found = [_narrowness(part, holds=holds) for part in parts]
+            # Not all of these is: not this one, or not that one.
+            return sum(found) if isinstance(where, And) == holds else min(found, default=0)
         case Not(part):
-            return narrowness(part)
+            return _narrowness(part, holds=not holds)
         case Always():
             return 0
         case _:

@@ -126,21 +126,36 @@ class ClaimDecision(Decision):
 
 
 def may_be_assigned(
-    customer: Customer, pool: Pool, claimer: Claimer, *, policy_version: int
+    customer: Customer, pool: Pool, claimer: Claimer, *, policy_version: int, counts: bool = True
 ) -> ClaimDecision:
-    """Whether an admin may give *customer* from *pool* to this member: the limits on how soon and how many a day don't bind."""
+    """
+    Whether an admin may give *customer* from *pool* to this member: the limits on how soon and how many a day don't bind.
+
+    *counts*: whether it would count for the cap.
+    """
     code, looked_at = _first(customer, pool, claimer), tuple[Input, ...]()
-    if code == "allowed":
+    if code == "allowed" and counts:
         code, looked_at = _cap(pool, claimer)
     return _decided(customer, pool, claimer, code, policy_version, looked_at)
 
 
 def may_claim(
-    customer: Customer, pool: Pool, claimer: Claimer, *, now: Moment, zone: tzinfo, policy_version: int
+    customer: Customer,
+    pool: Pool,
+    claimer: Claimer,
+    *,
+    now: Moment,
+    zone: tzinfo,
+    policy_version: int,
+    counts: bool = True,
 ) -> ClaimDecision:
-    """Whether this member may claim *customer* from *pool* at *now*: the first check that fails says why not."""
+    """
+    Whether this member may claim *customer* from *pool* at *now*: the first check that fails says why not.
+
+    *counts*: whether it would count for the cap; one that does not is not kept from anybody by it.
+    """
     code, looked_at, change = _first(customer, pool, claimer), tuple[Input, ...](), None
-    if code == "allowed":
+    if code == "allowed" and counts:
         code, looked_at = _cap(pool, claimer)
     if code == "allowed":
         code, looked_at, change = _limits(pool, claimer, day_of(now, zone))

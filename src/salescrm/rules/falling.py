@@ -97,6 +97,11 @@ class FallDecision(Decision):
     fired: tuple[str, ...] = ()
     falls_on: date | None = None
 
+    def staying(self) -> FallDecision:
+        """The same of a customer that, as it turns out, stays with its owner."""
+        verdict: FallVerdict = "stays" if self.falls_on is not None else self.verdict
+        return attrs.evolve(self, verdict=verdict, rule=None, fired=(), falls_on=None, next_change=None)
+
     def explain(self, lang: Language) -> str:
         """The decision as a sentence."""
         deciding = next((one for one in self.outcomes if one.rule.key == self.rule), None)
@@ -159,11 +164,12 @@ def decide(
     calendars: Calendars,
     meets: Meets,
     policy_version: int,
+    ahead: bool = False,
 ) -> FallDecision:
     """
     What becomes of *customer*, who belongs to *pools*, by rank: on *day*, or on the next day that changes something.
 
-    *zone* is that of the first of the pools, which is the one that decides.
+    *zone* is that of the first of the pools, which is the one that decides.  *ahead*: *day* is still to come.
     """
     pool = pools[0] if pools else None
 
@@ -199,7 +205,7 @@ def decide(
     )
     outcomes = [one for one in asked if one is not None]
     if now := fallen(outcomes, day):
-        return decided("falls", outcomes, now, day)
+        return decided("will-fall" if ahead else "falls", outcomes, now, day)
     days = [one.falls_on for one in outcomes if one.falls_on is not None]
     if not days:
         return decided("stays", outcomes)

@@ -19,10 +19,23 @@ from salescrm.entities import Customer
 from salescrm.entities.customers import FOR_GOOD
 from salescrm.policy.pools import Exemption, Pool, RecycleRule
 from salescrm.query import F, Not, Or, Where
+from salescrm.query.fields import Field
 from salescrm.query.nodes import all_of
 from salescrm.values import Moment
 
-__all__ = ["Calendars", "Meets", "Outcome", "belongs", "fallen", "falls", "fires", "outcome", "will_fall"]
+__all__ = [
+    "Calendars",
+    "Meets",
+    "Outcome",
+    "belongs",
+    "counts_from",
+    "fallen",
+    "falls",
+    "fires",
+    "outcome",
+    "warned",
+    "will_fall",
+]
 
 #: Whether a question about customers holds for this one.
 Meets: TypeAlias = Callable[[Customer, Where], bool]
@@ -75,6 +88,22 @@ def fires(pool: Pool, rule: RecycleRule, day: date, *, zone: tzinfo, calendars: 
             *(_free_of(exemption, begin) for exemption in pool.exempt_of(rule)),
         ]
     )
+
+
+def warned(
+    pool: Pool, rule: RecycleRule, falls_on: date, *, begin: Moment, zone: tzinfo, calendars: Calendars
+) -> Where | None:
+    """
+    The question for those that fall by *rule* on the very day *falls_on*, of those that belong to *pool*; None for none.
+
+    As one sees it at *begin*, when the day of the warning begins: what came later does not count.
+    """
+    then = fires(pool, rule, falls_on, zone=zone, calendars=calendars)
+    before = fires(pool, rule, falls_on - _DAY, zone=zone, calendars=calendars)
+    if then is None or before is None:
+        return None
+    known_since: Field = getattr(F, counts_from(rule))
+    return all_of([then, Not(before), known_since < begin])
 
 
 def falls(
@@ -156,6 +185,20 @@ def _anchored(rule: RecycleRule, latest: date, day: date, zone: tzinfo) -> Where
         case "contract_ended":
             ended = (F.contract_ends_on <= latest) | (F.contract_ends_on.is_null() & (F.owned_since < before))
             return ended & (F.owned_since < start_of_day(day - _DAY, zone))
+    assert_never(rule.anchor)
+
+
+def counts_from(rule: RecycleRule) -> str:
+    """The field with the moment at which *rule* begins to count, or to know of the customer at all."""
+    match rule.anchor:
+        case "no_follow_up":
+            return "quiet_since"
+        case "no_progress":
+            return "stuck_since"
+        case "no_opportunity":
+            return "dealless_since"
+        case "no_deal" | "contract_ended":
+            return "owned_since"
     assert_never(rule.anchor)
 
 

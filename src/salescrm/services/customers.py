@@ -72,8 +72,9 @@ class CustomerService(Service[Customer]):
         unit = self.unit
         self._references(fields)
         id, number = self.given_id(fields), self.given_number(fields)
-        customer = Ownership(unit).begun(self.build(fields, id=id, number=number))
-        added = self.records.add(customer, _created)
+        begun = Ownership(unit).begun
+        customer = begun(self.build(fields, id=id, number=number))
+        added = self.records.add(customer, _created, settle=begun)
         if contacts:
             service = ContactService(unit)
             for position, contact in enumerate(contacts):
@@ -88,13 +89,13 @@ class CustomerService(Service[Customer]):
         A draft without id or number is given one. References are not looked up: the caller has them from us.
         Rules of assignment give owners as in `create`, many at a time, in the order of the drafts.
         """
-        made = self._drafts(drafts)
+        made, begun = self._drafts(drafts), Ownership(self.unit).begun
         if not any(rule.on_create for rule in self.unit.policy.assignments):
-            return self.records.add_many(made, events=_tell_created)
+            return self.records.add_many(made, events=_tell_created, settle=begun)
         added, assigning = 0, Assigning(self.unit)
         while batch := list(islice(made, _BATCH)):
             named = [one if one.id else self.schema.evolve(one, {"id": self.unit.new_id()}) for one in batch]
-            added += self.records.add_many(named, events=_tell_created)
+            added += self.records.add_many(named, events=_tell_created, settle=begun)
             free = [one.id for one in named if one.owner_id is None]
             # As they are stored: plugins may have changed them on the way.
             stored = self.unit.unscoped(Customer).many(free)

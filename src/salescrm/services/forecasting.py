@@ -26,7 +26,7 @@ from salescrm.policy.pools import PoolWarning
 from salescrm.query import EVERYTHING, F, Or, Where
 from salescrm.query.nodes import all_of
 from salescrm.rules.nights import Night, Stretch, is_steady, looks_at_others
-from salescrm.rules.recycling import falls, fires
+from salescrm.rules.recycling import counts_from, falls, fires
 from salescrm.schema import Schema
 from salescrm.unit import UnitOfWork
 from salescrm.values import Moment
@@ -216,6 +216,8 @@ class Course:
 
     def warned(self, customer: Customer, number: int, rule: RecycleRule, night: date) -> Iterator[Warned]:
         """The warnings by *rule*, which asks the *number*-th question, that are given of *customer* on *night*."""
+        if not _known(customer, rule, self.stretch.night(night)):
+            return
         for warning in rule.warnings:
             falls_on = night + warning.days * _DAY
             then = self._meets(customer, number, falls_on, night)
@@ -231,9 +233,9 @@ class Course:
             days_off, True, key=lambda n: self._meets(customer, number, first + n * _DAY, first)
         )
         for warning in rule.warnings:
-            night = falls_on - warning.days * _DAY
-            if first <= night <= last:
-                yield Warned(self.stretch.night(night), rule, warning, falls_on)
+            day = falls_on - warning.days * _DAY
+            if first <= day <= last and _known(customer, rule, night := self.stretch.night(day)):
+                yield Warned(night, rule, warning, falls_on)
 
     def _meets(self, customer: Customer, number: int, day: date, night: date) -> bool:
         question = self.asked(day, night)[number]
@@ -271,6 +273,12 @@ class _Question:
     rule: RecycleRule
     test: Test
     values: Sequence[Any]
+
+
+def _known(customer: Customer, rule: RecycleRule, night: Night) -> bool:
+    """Whether *rule* counted for *customer* before *night* began: of what came later nobody could warn then."""
+    since: Moment | None = getattr(customer, counts_from(rule))
+    return since is not None and since < night.begin
 
 
 def _sure(where: Where, entwined: bool) -> Where:

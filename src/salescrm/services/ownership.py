@@ -55,7 +55,7 @@ class Ownership:
         made: Customer
         if customer.owner_id is not None:
             made = evolve(customer, taken_by(customer.owner_id, at=customer.owned_since or now))
-        elif self.unit.policy.pools:
+        elif self.unit.policy.pools or customer.owned_since is not None:
             pool = self.pool_of(customer)
             made = evolve(customer, left_to(pool.key if pool else None, at=now))
         else:
@@ -116,7 +116,6 @@ class Ownership:
         Raises:
             StaleWrite: One of them has changed since it was read, but not its owner.
         """
-        given: list[Customer] = []
         given: list[Customer] = []
         told = self._told(kind, to, lambda one: reasons.get(one, reason), rule)
         alike: dict[tuple[bool, tuple[tuple[str, Any], ...]], list[Customer]] = {}

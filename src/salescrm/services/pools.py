@@ -26,6 +26,7 @@ from salescrm.page import Page
 from salescrm.policy import Policies, Policy, Pool
 from salescrm.query import EVERYTHING, F, Where
 from salescrm.query.fields import OrderLike
+from salescrm.reading import orders
 from salescrm.reports.backtest import Backtest
 from salescrm.reports.simulation import Simulation
 from salescrm.rules.claiming import ClaimDecision, Claimer, may_be_assigned, may_claim
@@ -34,7 +35,7 @@ from salescrm.rules.nights import stranded
 from salescrm.services.backtesting import backtest
 from salescrm.services.claimers import Claimers
 from salescrm.services.falls import Falls
-from salescrm.services.hiding import hidden_from
+from salescrm.services.hiding import hidden_from, refuse_hidden
 from salescrm.services.ownership import Ownership
 from salescrm.services.recycling import Recycling
 from salescrm.services.simulating import simulate
@@ -75,21 +76,26 @@ class PoolService:
         """
         A page of the customers in *pool*, longest there first, without the fields that the pool hides.
 
-        The pool's admins see those too.
+        The pool's admins see those too, and may ask by them.
 
         Raises:
             InvalidValue: There is no such pool.
+            InvalidQuestion: It asks by a field that the pool hides.
         """
         found = self._pool(pool)
-        page = self._customers.find(in_pool(found.key) & where, order=order, limit=limit, after=after)
-        if self._is_admin(found) or not found.hidden_fields:
+        sorting = orders(order)
+        plain = self._is_admin(found) or not found.hidden_fields
+        if not plain:
+            refuse_hidden(self.unit, found, where, sorting)
+        page = self._customers.find(in_pool(found.key) & where, order=sorting, limit=limit, after=after)
+        if plain:
             return page
         hide = hidden_from(self.unit, found, Customer)
         return page.map(hide)
 
     def contacts(self, customer: Customer | Id) -> tuple[Contact, ...]:
         """The people one reaches at *customer*, by name; in a pool, without the fields that it hides."""
-        read = self._read(customer)
+        read = self._now(customer)
         found = self.unit.repository(Contact).stream(F.customer_id == read.id, order=[F.name])
         if read.owner_id is not None or read.pool_id is None:
             return tuple(found)
@@ -127,6 +133,7 @@ class PoolService:
             return may_claim(
                 customer, at, claimer,
                 now=unit.now(), zone=unit.zone_of(at), policy_version=unit.policy.version,
+                counts=self._counts(customer, at, member.id),
             )  # fmt: skip
 
         return self._take(customers, pool, member.id, "claimed", None, partial, decide)
@@ -155,9 +162,14 @@ class PoolService:
         self._claimers.take_turn(member.id)
 
         def decide(customer: Customer, at: Pool, claimer: Claimer) -> ClaimDecision:
-            if not self._is_admin(at):
+            # Of a customer that is in no pool any more an admin of some pool is told just that.
+            of = (at,) if at.key else unit.policy.pools
+            if not any(map(self._is_admin, of)):
                 raise Forbidden(unit.member, "assign", "Customer", customer.id)
-            return may_be_assigned(customer, at, claimer, policy_version=unit.policy.version)
+            return may_be_assigned(
+                customer, at, claimer,
+                policy_version=unit.policy.version, counts=self._counts(customer, at, member.id),
+            )  # fmt: skip
 
         return self._take(customers, pool, member.id, "assigned", reason, partial, decide)
 
@@ -171,8 +183,10 @@ class PoolService:
         Raises:
             StateRefused: Nobody owns it, or no pool takes it.
             InvalidValue: No reason is given, or there is no such pool, or it is closed.
+            Forbidden: The acting member may not save it.
         """
         before = self._read(customer)
+        self._customers.require("save", before.id)
         why = clean_text(reason, entity="OwnershipEntry", field="reason", limit=20_000)
         if not why.strip():
             raise InvalidValue("OwnershipEntry", "reason", reason, "why it is given back")
@@ -233,7 +247,7 @@ class PoolService:
 
     def ledger(self, customer: Customer | Id) -> tuple[OwnershipEntry, ...]:
         """Who had *customer* and why they no longer do, oldest first."""
-        id = self._read(customer).id
+        id = self._now(customer).id
         entries = self.unit.unscoped(OwnershipEntry)
         return tuple(entries.stream(F.customer_id == id, order=[F.at]))
 
@@ -325,11 +339,13 @@ class PoolService:
     ) -> list[tuple[Customer, Pool | None]]:
         """What is wanted as it is now, each once, with the pool that it is to come from."""
         chosen = None if pool is None else self._pool(pool)
-        ids = list(dict.fromkeys(one.id if isinstance(one, Customer) else one for one in customers))
+        if isinstance(customers, str | Customer):
+            raise InvalidValue("Customer", "id", customers, "a list of customers or of their ids")
+        ids = list(dict.fromkeys(map(self._id_of, customers)))
         read = self._customers.many(ids)
         for id in ids:
             if id not in read:
-                raise NotFound("Customer", id if isinstance(id, str) else repr(id)[:80])
+                raise NotFound("Customer", id[:80])
         known = {one.key: one for one in self.unit.policy.pools}
         return [(read[id], chosen or known.get(read[id].pool_id or "")) for id in ids]
 
@@ -349,18 +365,39 @@ class PoolService:
             decision = decide(customer, pool, claimer)
             yield decision
             if decision.allowed:
-                counts = self.unit.holds(customer.owned_by(to, at=self.unit.now()), pool.claims.counted)
-                claimer = claimer.after_one(counts=counts)
+                claimer = claimer.after_one(counts=self._counts(customer, pool, to))
             claimers[pool.key] = claimer
 
     def _nowhere(self) -> Pool:
         """Stands for the pool of a customer that is in none."""
         return Pool(key="", label=Label("the pool", "公海"))
 
+    def _counts(self, customer: Customer, pool: Pool, to: Id) -> bool:
+        """Whether *customer* would count for the cap of *pool*."""
+        owned = customer.owned_by(to, at=self.unit.now())
+        return pool.claims.cap is not None and self.unit.holds(owned, pool.claims.counted)
+
+    def _id_of(self, customer: Customer | Id) -> Id:
+        if isinstance(customer, Customer):
+            if customer.tenant != self.unit.tenant:
+                raise InvalidValue("Customer", "tenant", customer.tenant, f"a record of {self.unit.tenant}")
+            return customer.id
+        if type(customer) is not str:
+            raise InvalidValue("Customer", "id", customer, "the id of a customer")
+        return customer
+
     def _read(self, customer: Customer | Id) -> Customer:
-        return customer if isinstance(customer, Customer) else self._customers.get(customer)
+        """*customer* as the caller read it, or read now where only its id is given."""
+        id = self._id_of(customer)
+        return customer if isinstance(customer, Customer) else self._customers.get(id)
+
+    def _now(self, customer: Customer | Id) -> Customer:
+        """*customer* as it is now, if the member may see it, whatever the caller has in hand."""
+        return self._customers.get(self._id_of(customer))
 
     def _pool(self, key: str) -> Pool:
+        if type(key) is not str:
+            raise InvalidValue("Customer", "pool_id", key, "the key of a pool")
         return self.unit.policy.pool(key)
 
     def _open(self, key: str) -> Pool:

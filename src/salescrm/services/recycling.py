@@ -8,22 +8,21 @@ that a run after missed nights does what those nights would have done, and two r
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Final
 
 import attrs
 
 from salescrm.checking import Context
-from salescrm.entities import Customer, Member, Notice, Opportunity, OwnershipEntry, PoolRun, Record
+from salescrm.entities import Customer, Member, Notice, Opportunity, OwnershipEntry, Record
 from salescrm.entities.customers import left_to
 from salescrm.events import CustomerFallsSoon, CustomerRecycled, Event, OpportunityEdited
 from salescrm.policy import Pool, RecycleRule
 from salescrm.policy.pools import PoolWarning
-from salescrm.query import F, Not, Order, Query, Tally, Where, count
+from salescrm.query import F, Order, Query, Tally, Where, count
 from salescrm.query.nodes import all_of, operand_of
-from salescrm.rules.nights import Night, due, nights
-from salescrm.rules.recycling import belongs, falls, fires
-from salescrm.services.claimers import Claimers
+from salescrm.rules.nights import Night
+from salescrm.rules.recycling import belongs, falls, warned
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id
 
@@ -60,17 +59,6 @@ class Recycling:
         self.unit = unit
         self._customers = unit.unscoped(Customer)
 
-    def nights(self) -> list[Night]:
-        """The nights that are to be run now, in order: those that were missed, and today's, of the pools that are open."""
-        unit = self.unit
-        open_ones = {pool.key for pool in unit.policy.ranked_pools}
-        found = nights(due(unit.kit.policies, self.through(), now=unit.now()))
-        return [night for night in found if night.pool.key in open_ones]
-
-    def through(self) -> dict[str, date]:
-        """By pool, the last day whose run was finished."""
-        return {run.id: run.through for run in self.unit.unscoped(PoolRun).stream()}
-
     def held(self) -> dict[str, int]:
         """By pool, how many customers it holds."""
         in_pools = Tally(by=[F.pool_id], measures=[count()], where=F.pool_id.is_set() & F.owner_id.is_null())
@@ -82,6 +70,13 @@ class Recycling:
 
         Those that a plugin keeps are added to *kept*, and are not asked about again.
         """
+        # Whom somebody else just holds is left for the end: they may let go, or have made of it what does not fall.
+        patience = (False, True) if self.unit.kit.backend.capabilities.concurrent_writers else (True,)
+        return next(
+            (done for waiting in patience if (done := self._recycle(night, kept, batch, waiting=waiting))), 0
+        )
+
+    def _recycle(self, night: Night, kept: set[Id], batch: int, *, waiting: bool) -> int:
         found = self._falls(night)
         for place, (rule, where) in enumerate(found):
             # The first rule that fires decides: the customers of those before this one are gone by now.
@@ -92,7 +87,7 @@ class Recycling:
                 if not chosen:
                     continue
                 wanted = where & F.id.one_of(chosen)
-            if done := self._sweep(night, rule, wanted, flags, batch):
+            if done := self._sweep(night, rule, wanted, flags, batch, waiting=waiting):
                 return done
         return 0
 
@@ -119,21 +114,6 @@ class Recycling:
                 given += self._warn(night, rule, warning)
         return given
 
-    def finish(self, night: Night) -> None:
-        """Remembers that the night's run is done."""
-        runs = self.unit.unscoped(PoolRun)
-        before = runs.peek(Id(night.pool.key))
-        if before is None:
-            runs.add(PoolRun(id=Id(night.pool.key), through=night.day))
-        elif before.through < night.day:
-            runs.save(before, runs.schema.evolve(before, {"through": night.day}))
-
-    def take_turn(self, night: Night) -> bool:
-        """Waits until nobody else runs this night; whether it is still to be run."""
-        Claimers(self.unit).take_turn(Id(f"pool:{night.pool.key}"[:64]))
-        last = self.unit.unscoped(PoolRun).peek(Id(night.pool.key))
-        return last is None or last.through < night.day
-
     def _falls(self, night: Night) -> list[tuple[RecycleRule, Where]]:
         calendars = self.unit.calendars_of(night.policy)
         return falls(night.policy.ranked_pools, night.pool, night.day, zone=night.zone, calendars=calendars)
@@ -142,7 +122,14 @@ class Recycling:
         return Context(night.begin, night.zone)
 
     def _sweep(
-        self, night: Night, rule: RecycleRule, where: Where, flags: dict[str, Where], batch: int
+        self,
+        night: Night,
+        rule: RecycleRule,
+        where: Where,
+        flags: dict[str, Where],
+        batch: int,
+        *,
+        waiting: bool,
     ) -> int:
         pool, version = night.pool, night.policy.version
 
@@ -183,34 +170,33 @@ class Recycling:
             order=[F.id],
             limit=batch,
             context=self._context(night),
+            skip_locked=not waiting,
         )
         if done and pool.opportunities == "follow":
-            self._leave_deals(pool)
+            self._leave_deals(night)
         return done
 
-    def _leave_deals(self, pool: Pool) -> None:
-        """Open opportunities of customers in the pool have no owner either."""
-        left = (F.status == "open") & F.owner_id.is_set()
-        left &= (F.customer.pool_id == pool.key) & F.customer.owner_id.is_null()
+    def _leave_deals(self, night: Night) -> None:
+        """Open opportunities of the customers that fell this night have no owner either."""
+        left = (F.status == "open") & F.owner_id.is_set() & F.customer.owner_id.is_null()
+        left &= (F.customer.pool_id == night.pool.key) & (F.customer.entered_pool_at == night.begin)
 
         def follow(deal: Opportunity, fired: tuple[str, ...]) -> tuple[Event, ...]:
             return (OpportunityEdited(record_id=deal.id, fields=("owner_id",)),)
 
-        self.unit.unscoped(Opportunity).sweep(left, {"owner_id": None}, follow=follow)
+        self.unit.unscoped(Opportunity).sweep(left, {"owner_id": None}, follow=follow, skip_locked=False)
 
     def _warn(self, night: Night, rule: RecycleRule, warning: PoolWarning) -> int:
         """One rung of one rule's ladder: who falls on that very day and not before."""
         unit, pool = self.unit, night.pool
-        zone, falls_on = night.zone, night.day + warning.days * _DAY
-        calendars = unit.calendars_of(night.policy)
-        then = fires(pool, rule, falls_on, zone=zone, calendars=calendars)
-        before = fires(pool, rule, falls_on - _DAY, zone=zone, calendars=calendars)
-        if then is None or before is None:
+        falls_on, calendars = night.day + warning.days * _DAY, unit.calendars_of(night.policy)
+        asked = warned(pool, rule, falls_on, begin=night.begin, zone=night.zone, calendars=calendars)
+        if asked is None:
             return 0
         mine = belongs(night.policy.ranked_pools, pool)
         given = 0
         told = Told(unit)
-        for customers in self._chunks(all_of([then, Not(before), mine]), self._context(night)):
+        for customers in self._chunks(all_of([asked, mine]), self._context(night)):
             events = [
                 CustomerFallsSoon(
                     record_id=customer.id, pool=pool.key, rule=rule.key, falls_on=falls_on,

@@ -21,6 +21,7 @@ from salescrm.reports.rows import Rows
 from salescrm.reports.simulation import Fall, FallWarning, Named, Simulation, Stop
 from salescrm.rules.nights import Night, due, stranded
 from salescrm.services.forecasting import Course, Falling, Forecast, Warned
+from salescrm.services.nights import Nights
 from salescrm.services.recycling import BATCH, Recycling, Told
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, moment
@@ -35,11 +36,10 @@ def simulate(unit: UnitOfWork, *, at: datetime, policy: Policy | Policies | None
     if until < now:
         raise InvalidValue("Simulation", "at", at, "a moment that is not past")
     policies = unit.kit.policies if policy is None else versions_of(policy)
-    recycling = Recycling(unit)
-    held = recycling.held()
+    held = Recycling(unit).held()
     if problems := stranded(policies.at(now), held):
         raise InvalidDefinition("Policy", problems)
-    stretches = due(policies, recycling.through(), now=now, until=until)
+    stretches = due(policies, Nights(unit).through(), now=now, until=until)
     found = _Found(unit)
     forecast = Forecast(unit, stretches)
     if forecast.entwined:

@@ -6,6 +6,7 @@ from typing import Final
 
 from salescrm.rules.nights import Night
 from salescrm.running import repeat
+from salescrm.services.nights import Nights
 from salescrm.services.pools import PoolService
 from salescrm.services.recycling import BATCH, Ran, Recycling
 from salescrm.unit import Kit, UnitOfWork
@@ -30,19 +31,21 @@ def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
     def begin() -> UnitOfWork:
         return UnitOfWork(kit, kit.backend.open(tenant), member=_WORKER, owned=True)
 
-    def checked(work: UnitOfWork) -> list[Night]:
+    def begun(work: UnitOfWork) -> list[Night]:
         PoolService(work).check(work.policy)
-        return Recycling(work).nights()
+        nights = Nights(work)
+        nights.begin()
+        return nights.due()
 
     total = Ran()
     # One after the other as they began, across the pools: what one pool took on an earlier night is not another's.
-    for night in repeat(kit, begin, checked):
+    for night in repeat(kit, begin, begun, attempts=_ATTEMPTS):
         kept: set[Id] = set()
         while True:
             done = repeat(
                 kit,
                 begin,
-                lambda work, night=night, kept=kept: _step(Recycling(work), night, kept, batch),  # type: ignore[misc]  # bound now
+                lambda work, night=night, kept=kept: _step(work, night, kept, batch),  # type: ignore[misc]  # bound now
                 attempts=_ATTEMPTS,
             )
             total += done
@@ -51,12 +54,13 @@ def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
     return total
 
 
-def _step(recycling: Recycling, night: Night, kept: set[Id], batch: int) -> Ran:
+def _step(work: UnitOfWork, night: Night, kept: set[Id], batch: int) -> Ran:
     """A batch that falls; where none is left, the warnings, and the night is done."""
-    if not recycling.take_turn(night):
+    nights, recycling = Nights(work), Recycling(work)
+    if not nights.take_turn(night):
         return Ran()
     if fallen := recycling.recycle(night, kept=kept, batch=batch):
         return Ran(recycled=fallen)
     warned = recycling.warn(night)
-    recycling.finish(night)
+    nights.finish(night)
     return Ran(warned=warned, nights=1)
