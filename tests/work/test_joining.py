@@ -168,7 +168,7 @@ def test_after_the_hosts_transaction_a_work_in_it_is_over_on_mongodb(mongodb_url
             for late in (
                 lambda: work.customers.create(name="乙"),
                 work.customers.count,
-                lambda: work.after_commit(list),
+                lambda: work.after_commit(session.end_session),
             ):
                 with pytest.raises(WorkEnded):
                     late()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections.abc import Mapping
+from typing import Any, Unpack
+from zoneinfo import ZoneInfo
 
 from salescrm.entities import Member, Team
 from salescrm.errors import InvalidValue
@@ -85,3 +87,20 @@ class MemberService(Service[Member]):
             teams = TeamService(self.unit).below(team_id)
             return tuple(self.stream(F.team_id.one_of(sorted(teams)), order=[F.name]))
         return tuple(self.stream(F.team_id == team_id, order=[F.name]))
+
+    def clean(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """*fields* in the form that is stored; a time zone is one that there is, a capacity a number of customers."""
+        cleaned = super().clean(fields)
+        zone, capacity = cleaned.get("time_zone"), cleaned.get("weekly_capacity")
+        if zone is not None and not _is_zone(zone):
+            raise InvalidValue("Member", "time_zone", zone, "an IANA name, such as Asia/Shanghai")
+        if isinstance(capacity, int) and capacity < 0:
+            raise InvalidValue("Member", "weekly_capacity", capacity, "a whole number from 0")
+        return cleaned
+
+
+def _is_zone(name: object) -> bool:
+    try:
+        return isinstance(name, str) and ZoneInfo(name).key == name
+    except (OSError, ValueError, LookupError):
+        return False
