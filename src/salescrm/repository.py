@@ -129,13 +129,13 @@ class Repository(Sweeping[RecordT]):
         before: RecordT,
         after: RecordT,
         *events: Event,
-        edited: type[Edited] | None = None,
+        edited: Callable[..., Edited] | None = None,
         lines: Sequence[Record] = (),
     ) -> RecordT:
         """
         *after* in place of *before*, which was read earlier; nothing is written where they are equal and no event tells.
 
-        *edited* is the kind of event that tells which fields have changed, if any; *lines* go into their ledgers.
+        *edited* makes the event that tells which *fields* have changed, if any have; *lines* go into their ledgers.
 
         Raises:
             StaleWrite: Somebody saved it since *before* was read.

@@ -217,3 +217,36 @@ def test_a_new_day_begins_a_new_series(crm: Crm, clock: Clock) -> None:
     second, third = crm.run(create, by="li"), crm.run(create, by="li")
 
     assert ["C20260315001", "C20260316001", "C20260316002"] == [first, second, third]
+
+
+def test_no_customer_comes_to_stand_below_itself(work: Work) -> None:
+    """Directly, or along others."""
+    group = work.customers.create(name="集团")
+    firm = work.customers.create(name="子公司", parent_id=group.id)
+    branch = work.customers.create(name="分公司", parent_id=firm.id)
+
+    for below in (group, firm, branch):
+        with pytest.raises(InvalidValue, match="not below this one"):
+            work.customers.edit(group.id, parent_id=below.id)
+    assert group.id == work.customers.edit(branch, parent_id=group.id).parent_id
+
+
+def test_a_member_lives_somewhere_and_can_take_no_less_than_nothing(work: Work) -> None:
+    for wrong in ({"time_zone": "Mars/Olympus"}, {"time_zone": "../etc"}, {"weekly_capacity": -1}):
+        with pytest.raises(InvalidValue):
+            work.members.add("li", name="Li", **wrong)
+    li = work.members.add("li", name="Li", time_zone="Asia/Urumqi", weekly_capacity=0)
+    with pytest.raises(InvalidValue):
+        work.members.edit(li, time_zone="Asia/Nowhere")
+
+
+def test_what_is_retired_comes_into_no_deal_any_more(work: Work) -> None:
+    """What a deal holds already can still be changed there."""
+    product = work.products.create(name="GTX", list_price=Money.of(10, "CNY"))
+    deal = work.opportunities.create(name="deal", lines=[{"product_id": product.id}])
+    work.products.retire(product)
+
+    with pytest.raises(StateRefused, match="retired"):
+        work.opportunities.lines.add(deal.id, product.id)
+    (line,) = work.opportunities.lines.of(deal.id)
+    assert Money.of(30, "CNY") == work.opportunities.lines.edit(line, quantity=3).amount

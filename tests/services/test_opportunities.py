@@ -213,3 +213,25 @@ def test_a_deals_contact_is_one_of_its_customer(work: Work, deal: Opportunity) -
     assert zhou.id == work.opportunities.create(name="whose is not known", contact_id=zhou.id).contact_id
     work.contacts.remove(zhou)
     assert deal.customer_id == work.opportunities.edit(moved, customer_id=deal.customer_id).customer_id
+
+
+def test_a_line_is_edited_and_the_deal_follows(work: Work) -> None:
+    """The event tells of which deal it is, and what has changed."""
+    product = work.products.create(name="GTX", list_price=Money.of(10, "CNY"))
+    deal = work.opportunities.create(name="deal", lines=[{"product_id": product.id}])
+    (line,) = work.opportunities.lines.of(deal.id)
+
+    edited = work.opportunities.lines.edit(line, quantity=3)
+    dearer = work.opportunities.lines.edit(edited, price=Money.of(12, "CNY"))
+    agreed = work.opportunities.lines.edit(dearer, amount=Money.of(30, "CNY"))
+
+    assert [Money.of(yuan, "CNY") for yuan in (30, 36, 30)] == [
+        one.amount for one in (edited, dearer, agreed)
+    ]
+    assert Money.of(30, "CNY") == work.opportunities.get(deal.id).amount
+    events = work.history.events(F.name == "LineEdited")
+    assert [
+        (deal.id, ["quantity", "amount"]),
+        (deal.id, ["price", "amount"]),
+        (deal.id, ["amount"]),
+    ] == [(event.data["opportunity_id"], event.data["fields"]) for event in events]

@@ -12,6 +12,7 @@ from salescrm.labels import Label
 from salescrm.policy import Policies, Pool
 from salescrm.policy.pools import narrowness, ranked
 from salescrm.query import EVERYTHING
+from salescrm.rules.nights import nights, within
 
 A, B, C = F.level == "A", F.industry == "rail", F.tags.has("hot")
 
@@ -52,10 +53,13 @@ def test_priority_comes_before_narrowness_and_that_before_age() -> None:
 def test_each_version_decides_about_the_days_that_begin_while_it_holds_in_its_own_zone() -> None:
     shanghai, new_york = ZoneInfo("Asia/Shanghai"), ZoneInfo("America/New_York")
     moved = datetime(2026, 3, 8, 6, tzinfo=UTC)  # 8 March, 14:00 in Shanghai and 1:00 in New York
-    policies = Policies([Policy(), Policy(version=2, effective_from=moved, time_zone="America/New_York")])
-    found = [policies.on(date(2026, 3, day), lambda version: version.zone) for day in (7, 8, 9)]
+    pools = [Pool(key="all", label=Label("all", "全部"), everyone=True)]
+    later = Policy(version=2, effective_from=moved, time_zone="America/New_York", pools=pools)
+    policies = Policies([Policy(pools=pools), later])
+    since, until = datetime(2026, 3, 6, 12, tzinfo=UTC), datetime(2026, 3, 9, 12, tzinfo=UTC)
+    found = nights(within(policies, since=since, until=until))
     assert [
-        (1, datetime(2026, 3, 7, tzinfo=shanghai)),
-        (1, datetime(2026, 3, 8, tzinfo=shanghai)),
-        (2, datetime(2026, 3, 9, tzinfo=new_york)),
-    ] == [(policy.version, begin) for policy, begin in found]
+        (1, date(2026, 3, 7), datetime(2026, 3, 7, tzinfo=shanghai)),
+        (1, date(2026, 3, 8), datetime(2026, 3, 8, tzinfo=shanghai)),
+        (2, date(2026, 3, 9), datetime(2026, 3, 9, tzinfo=new_york)),
+    ] == [(night.policy.version, night.day, night.begin) for night in found]

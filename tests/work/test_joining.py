@@ -109,6 +109,14 @@ def test_another_database_is_refused(crm: Crm, tmp_path: Any) -> None:
         crm.join(object(), by="li")
 
 
+def test_a_closed_connection_is_refused(crm: Crm, engine: sa.Engine) -> None:
+    """In our words, not in SQLAlchemy's."""
+    connection = engine.connect()
+    connection.close()
+    with pytest.raises(Misconfigured, match="closed"):
+        crm.join(connection, by="li")
+
+
 def test_an_async_session_is_joined_too(sql_url: str) -> None:
     async def main() -> None:
         engine = create_async_engine(_awaitable(sql_url))
@@ -168,7 +176,7 @@ def test_after_the_hosts_transaction_a_work_in_it_is_over_on_mongodb(mongodb_url
             for late in (
                 lambda: work.customers.create(name="乙"),
                 work.customers.count,
-                lambda: work.after_commit(list),
+                lambda: work.after_commit(session.end_session),
             ):
                 with pytest.raises(WorkEnded):
                     late()

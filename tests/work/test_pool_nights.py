@@ -12,7 +12,8 @@ import attrs
 
 from salescrm import Crm, Customer, F, Work, hookimpl
 from salescrm.entities import Notice
-from salescrm.policy import PoolWarning
+from salescrm.labels import Label
+from salescrm.policy import PoolWarning, WorkCalendar
 from salescrm.query import ago
 from salescrm.testing import Clock
 from salescrm.values import Id
@@ -89,15 +90,16 @@ def test_a_pool_that_was_gone_for_a_while_loses_no_night_and_runs_none_meanwhile
 
 
 def test_nobody_is_warned_of_what_began_after_the_night(connect: Connect, clock: Clock) -> None:
-    """A warning may stand longer before the fall than the limit is; made up for, it says what it would have said."""
-    early = rule(limit=3, warnings=[PoolWarning(days=7), PoolWarning(days=1)])
+    """Three working days can be a week; a night made up for says what it would have said, of those that there were then."""
+    week = WorkCalendar(key="week", label=Label("week", "周"))
+    early = rule(limit=3, calendar="week", warnings=[PoolWarning(days=7), PoolWarning(days=1)])
     found: list[list[tuple[str, int]]] = []
     start = clock()
     for nightly in (True, False):
         clock.set(start)
-        crm = connect(policy=policy(pool(rules=[early])), tenant=f"t{nightly:d}")
+        crm = connect(policy=policy(pool(rules=[early]), calendars=[week]), tenant=f"t{nightly:d}")
         crm.tick()
-        for day in range(11):
+        for day in range(12):
             clock.set(start + timedelta(days=day))
             if nightly:
                 crm.tick()

@@ -129,11 +129,13 @@ class CustomerService(Service[Customer]):
 
         Raises:
             StateRefused: It is in a pool, whose rules say who gets it: claim or assign it there.
-            InvalidValue: No owner, where there are pools: `pools.release` says why.
+            InvalidValue: No owner, where there are pools: `pools.release` says why.  A parent that stands below it.
         """
         before = self.read(customer)
         self._references(changes)
         after = self.evolve(before, changes)
+        if after.parent_id != before.parent_id:
+            self._above(after)
         if after.owner_id == before.owner_id:
             return self.records.save(before, after, edited=CustomerEdited)
         after, events, lines = Ownership(self.unit).edited(before, after)
@@ -257,6 +259,17 @@ class CustomerService(Service[Customer]):
             },
         )
         return customers.save(before, after, edited=CustomerEdited)
+
+    def _above(self, customer: Customer) -> None:
+        """Refuses a customer that would come to stand below itself."""
+        above, seen = customer.parent_id, set[Id]()
+        while above is not None and above not in seen:
+            if above == customer.id:
+                expected = "a customer that is not below this one"
+                raise InvalidValue("Customer", "parent_id", customer.parent_id, expected)
+            seen.add(above)
+            found = self.unit.unscoped(Customer).peek(above)
+            above = None if found is None else found.parent_id
 
     def _references(self, fields: CustomerFields) -> None:
         self.must_exist(Customer, [fields.get("parent_id")], "parent_id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 from salescrm.admission import is_exact
 from salescrm.entities import Opportunity, OpportunityLine, Product
@@ -47,11 +48,16 @@ class LineService(Service[OpportunityLine]):
         A new line; the price is the product's list price and the amount quantity times price, unless given.
 
         An amount is rounded half to even on the minor unit.
+
+        Raises:
+            StateRefused: The deal is closed, or the product is retired.
         """
         deal = self._open(opportunity_id)
         product = self.unit.repository(Product).peek(product_id)
         if product is None:
             raise InvalidValue("OpportunityLine", "product_id", product_id, "the id of a Product")
+        if product.status == "retired":
+            raise StateRefused("Product", product.name, product.status, "be sold any more")
         many = self._quantity(quantity)
         each = self._price(price) if price is not None else product.list_price
         lines = self._all(deal.id)
@@ -88,7 +94,7 @@ class LineService(Service[OpportunityLine]):
         new = amount if amount is not None else (before.amount if each is None else each.times(many))
         lines = self._all(deal.id)
         after = self.schema.evolve(before, {"quantity": many, "price": each, "amount": new})
-        saved = self.records.save(before, after, edited=LineEdited)
+        saved = self.records.save(before, after, edited=partial(LineEdited, opportunity_id=deal.id))
         self._follow(deal, lines, tuple(saved if one.id == saved.id else one for one in lines))
         return saved
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import tzinfo
-from typing import Unpack
+from typing import Any, Final, Unpack
 from zoneinfo import ZoneInfo
 
 from salescrm.entities import Member, Team
@@ -17,20 +18,20 @@ from salescrm.values import Id
 
 __all__ = ["MemberService", "TeamService", "zone_of"]
 
+_ZONE: Final = "an IANA name such as Asia/Shanghai"
+
 
 def zone_of(unit: UnitOfWork, member: Member) -> tzinfo:
     """The time zone of *member*, in which their days begin.
 
     Raises:
-        InvalidValue: It is none.
+        InvalidValue: A zone that there was when it was stored is none on this machine.
     """
     if member.time_zone is None:
         return unit.zone
-    try:
-        return ZoneInfo(member.time_zone)
-    except (KeyError, OSError, ValueError, TypeError):  # unknown, a folder, a way out of the folder, no text
-        expected = "an IANA name such as Asia/Shanghai"
-        raise InvalidValue("Member", "time_zone", member.time_zone, expected) from None
+    if not _is_zone(member.time_zone):
+        raise InvalidValue("Member", "time_zone", member.time_zone, _ZONE)
+    return ZoneInfo(member.time_zone)
 
 
 class TeamService(Service[Team]):
@@ -81,7 +82,6 @@ class MemberService(Service[Member]):
         self.must_exist(Member, [fields.get("manager_id")], "manager_id")
         self.must_exist(Member, [fields.get("deputy_id")], "deputy_id")
         member = self.build(fields, id=self.own_id(id))
-        zone_of(self.unit, member)
         return self.records.add(member, MemberAdded(record_id=member.id))
 
     def edit(self, member: Member | Id, **changes: Unpack[MemberFields]) -> Member:
@@ -94,8 +94,6 @@ class MemberService(Service[Member]):
         for field in ("manager_id", "deputy_id"):
             if getattr(after, field) == before.id:
                 raise InvalidValue("Member", field, before.id, "somebody else")
-        if after.time_zone != before.time_zone:
-            zone_of(self.unit, after)
         return self.records.save(before, after, edited=MemberEdited)
 
     def deactivate(self, member: Member | Id) -> Member:
@@ -108,3 +106,20 @@ class MemberService(Service[Member]):
             teams = TeamService(self.unit).below(team_id)
             return tuple(self.stream(F.team_id.one_of(sorted(teams)), order=[F.name]))
         return tuple(self.stream(F.team_id == team_id, order=[F.name]))
+
+    def clean(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """*fields* in the form that is stored; a time zone is one that there is, a capacity a number of customers."""
+        cleaned = super().clean(fields)
+        zone, capacity = cleaned.get("time_zone"), cleaned.get("weekly_capacity")
+        if zone is not None and not _is_zone(zone):
+            raise InvalidValue("Member", "time_zone", zone, _ZONE)
+        if isinstance(capacity, int) and capacity < 0:
+            raise InvalidValue("Member", "weekly_capacity", capacity, "a whole number from 0")
+        return cleaned
+
+
+def _is_zone(name: object) -> bool:
+    try:
+        return isinstance(name, str) and ZoneInfo(name).key == name
+    except (OSError, ValueError, LookupError):
+        return False

@@ -45,6 +45,8 @@ def lent_by(handle: Any, engine: sa.Engine) -> Lent:
             raise Misconfigured("this Session has no one engine", "join one of its Connections") from unbound
     else:
         raise Misconfigured(f"a {type(handle).__name__} can't be joined", _HINT)
+    if connection.closed:
+        raise Misconfigured("the host's connection is closed", _HINT)
     _check_same(connection, engine)
     # As SQLAlchemy itself begins one at the first statement.
     transaction = connection.get_transaction() or connection.begin()

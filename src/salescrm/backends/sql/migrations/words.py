@@ -33,7 +33,7 @@ from salescrm.backends.sql.migrations.names import short
 
 __all__ = [
     "Column", "Index", "Tables", "choice", "day", "decimal", "extra", "flag", "folded", "index", "moment", "money",
-    "nested", "reference", "text", "texts", "unique", "whole",
+    "nested", "reference", "stamps", "text", "texts", "unique", "whole",
 ]  # fmt: skip
 
 Kind: TypeAlias = Literal["text", "whole", "flag", "moment", "day", "texts", "nested"]
@@ -65,6 +65,19 @@ class Index:
 def text(name: str, limit: int, *, null: bool = False) -> Column:
     """Text of up to *limit* characters, compared by code point."""
     return Column(name, "text", limit, null)
+
+
+def stamps() -> tuple[Column, ...]:
+    """What every record opens with; tenant and id are the key."""
+    return (
+        text("id", 64),
+        text("tenant", 64),
+        whole("version"),
+        moment("created_at"),
+        text("created_by", 64),
+        moment("updated_at"),
+        text("updated_by", 64),
+    )
 
 
 def choice(name: str, *choices: str, null: bool = False) -> Column:

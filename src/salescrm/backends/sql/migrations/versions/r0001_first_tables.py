@@ -7,8 +7,6 @@ Revises: nothing
 
 from __future__ import annotations
 
-from typing import Final
-
 from salescrm.backends.sql.migrations.words import (
     Tables,
     choice,
@@ -22,6 +20,7 @@ from salescrm.backends.sql.migrations.words import (
     money,
     nested,
     reference,
+    stamps,
     text,
     texts,
     unique,
@@ -31,24 +30,13 @@ from salescrm.backends.sql.migrations.words import (
 revision = "0001"
 down_revision = None
 
-#: What every record opens with; tenant and id are the key.
-STAMPS: Final = (
-    text("id", 64),
-    text("tenant", 64),
-    whole("version"),
-    moment("created_at"),
-    text("created_by", 64),
-    moment("updated_at"),
-    text("updated_by", 64),
-)
-
 
 def upgrade(tables: Tables) -> None:
     """Makes them all."""
     tables.create(
         "teams",
         "Team",
-        *STAMPS,
+        *stamps(),
         text("name", 255),
         reference("parent_id", null=True),
         reference("leader_id", null=True),
@@ -58,7 +46,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "members",
         "Member",
-        *STAMPS,
+        *stamps(),
         text("name", 255),
         reference("team_id", null=True),
         reference("manager_id", null=True),
@@ -79,7 +67,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "customers",
         "Customer",
-        *STAMPS,
+        *stamps(),
         text("number", 64),
         choice("kind", "company", "person"),
         text("name", 255),
@@ -148,7 +136,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "contacts",
         "Contact",
-        *STAMPS,
+        *stamps(),
         reference("customer_id"),
         text("name", 255),
         text("title", 255, null=True),
@@ -167,7 +155,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "products",
         "Product",
-        *STAMPS,
+        *stamps(),
         text("name", 255),
         text("code", 64, null=True),
         text("series", 64, null=True),
@@ -183,7 +171,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "opportunities",
         "Opportunity",
-        *STAMPS,
+        *stamps(),
         text("number", 64),
         text("name", 255),
         reference("customer_id", null=True),
@@ -225,7 +213,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "opportunity_lines",
         "OpportunityLine",
-        *STAMPS,
+        *stamps(),
         reference("opportunity_id"),
         reference("product_id"),
         decimal("quantity"),
@@ -237,7 +225,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "stage_changes",
         "StageChange",
-        *STAMPS,
+        *stamps(),
         reference("opportunity_id"),
         text("pipeline", 64),
         choice("kind", "entered", "advanced", "skipped", "went_back", "won", "lost", "reopened"),
@@ -252,7 +240,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "follow_ups",
         "FollowUp",
-        *STAMPS,
+        *stamps(),
         text("number", 64),
         reference("customer_id", null=True),
         reference("opportunity_id", null=True),
@@ -289,7 +277,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "ownership",
         "OwnershipEntry",
-        *STAMPS,
+        *stamps(),
         reference("customer_id"),
         choice("kind", "claimed", "assigned", "transferred", "released", "recycled"),
         moment("at"),
@@ -305,7 +293,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "notices",
         "Notice",
-        *STAMPS,
+        *stamps(),
         reference("member_id"),
         text("kind", 64),
         text("entity", 64),
@@ -317,7 +305,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "approvals",
         "ApprovalRequest",
-        *STAMPS,
+        *stamps(),
         text("act", 64),
         nested("data"),
         text("flow", 64),
@@ -339,7 +327,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "approval_subjects",
         "ApprovalSubject",
-        *STAMPS,
+        *stamps(),
         reference("request_id"),
         text("entity", 64),
         text("record_id", 64),
@@ -348,24 +336,24 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "turns",
         "Turn",
-        *STAMPS,
+        *stamps(),
     )
     tables.create(
         "pool_runs",
         "PoolRun",
-        *STAMPS,
+        *stamps(),
         day("through"),
     )
     tables.create(
         "fair_shares",
         "FairShares",
-        *STAMPS,
+        *stamps(),
         nested("data"),
     )
     tables.create(
         "change_log",
         "ChangeEntry",
-        *STAMPS,
+        *stamps(),
         text("entity", 64),
         text("record_id", 64),
         choice("kind", "added", "saved", "removed"),
@@ -376,7 +364,7 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "events",
         "OutboxEvent",
-        *STAMPS,
+        *stamps(),
         text("name", 64),
         text("entity", 64),
         text("record_id", 64),
@@ -391,12 +379,12 @@ def upgrade(tables: Tables) -> None:
     tables.create(
         "counters",
         "Counter",
-        *STAMPS,
+        *stamps(),
         whole("upcoming"),
     )
     tables.create(
         "receipts",
         "Receipt",
-        *STAMPS,
+        *stamps(),
         nested("result"),
     )
