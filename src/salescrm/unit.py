@@ -116,17 +116,15 @@ class UnitOfWork:
         """The time zone in which the days of *pool* begin."""
         return self.context.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)
 
-    def calendar(self, key: str) -> Calendar:
-        """The working calendar called *key*.
+    def calendar(self, key: str, *, of: str = "RecycleRule") -> Calendar:
+        """The working calendar that a rule, *of* this kind, calls *key*.
 
         Raises:
             InvalidValue: The host gave none of that name to `connect`.
         """
         found = self.kit.calendars.get(key)
         if found is None:
-            raise InvalidValue(
-                "RecycleRule", "calendar", key, "the key of a calendar that connect() was given"
-            )
+            raise InvalidValue(of, "calendar", key, "the key of a calendar that connect() was given")
         return found
 
     def new_id(self) -> Id:

@@ -561,6 +561,13 @@ class TestBadInput:
             dispatch(crm, ids, **how)
         assert [None] == owners(crm, ids)
 
+    def test_an_unknown_calendar_is_named(self, connect: Connect) -> None:
+        """With the kind of rule that asks for it."""
+        crm = connect(policy=policy(rule(calendar="lunar")))
+        with pytest.raises(InvalidValue, match="a calendar that connect") as refusal:
+            create(crm)
+        assert ("AssignmentRule", "lunar") == (refusal.value.entity, refusal.value.value)
+
     def test_whom_one_can_not_see_is_not_found(self, connect: Connect) -> None:
         """Another tenant's customer, or none."""
         other = create(connect(policy=policy(rule(on_create=False)), tenant="other"))

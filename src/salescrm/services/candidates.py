@@ -57,7 +57,9 @@ class Candidates:
     def __init__(self, unit: UnitOfWork, rule: AssignmentRule, *, shown: bool) -> None:
         self.unit, self.rule = unit, rule
         self._counts_load = shown or rule.strategy.picks == "least_loaded"
-        self._calendar: Calendar | None = None if rule.calendar is None else unit.calendar(rule.calendar)
+        self._calendar: Calendar | None = (
+            None if rule.calendar is None else unit.calendar(rule.calendar, of="AssignmentRule")
+        )
         self.members = self._members()
         self._ids = [one.id for one in self.members]
 
