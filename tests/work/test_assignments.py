@@ -644,6 +644,31 @@ class TestAtOnce:
         assert {"ann": 4, "bo": 4, "cy": 4} == Counter(owners(crm, ids))
         assert {"ann": 4, "bo": 4, "cy": 4} == {id: lane.got(id) for id in lane.accounts}
 
+    def test_claims_and_dispatches_at_once_keep_within_a_cap(self, connect: Connect) -> None:
+        """Both count what a member has in that member's turn."""
+        pool = north(claims=ClaimLimits(cap=3))
+        crm = connect(policy=policy(rule(on_create=False, members=("ann",)), pools=[pool]))
+        ids = waiting(crm, 12)
+
+        def take(place: int) -> int:
+            mine = ids[place * 3 : place * 3 + 3]
+
+            def claim(work: Work) -> int:
+                return len(work.pools.claim(mine, partial=True).customers)
+
+            def give(work: Work) -> int:
+                return len(work.assignments.dispatch(mine, partial=True).customers)
+
+            return (
+                crm.run(claim, by="ann", attempts=500)
+                if place % 2
+                else crm.run(give, by="boss", attempts=500)
+            )
+
+        with ThreadPoolExecutor(4) as threads:
+            taken = sum(threads.map(take, range(4)))
+        assert (3, 3) == (taken, owners(crm, ids).count("ann"))
+
 
 class TestSetBased:
     @pytest.mark.parametrize("picks", ["capacity", "least_loaded"])
