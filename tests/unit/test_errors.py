@@ -38,6 +38,7 @@ ERRORS: tuple[CrmError, ...] = (
     errors.MoveRefused("x", "won", (Unmet("code", "name", "{subject} is missing"),)),
     errors.StateRefused("FollowUp", "F1", "done", "be done"),
     errors.ClaimRefused("ann", (Told("cap"),)),
+    errors.AssignmentRefused((Told("nobody"),)),
     errors.ProtectionRefused("ann", 3),
     errors.HookRefused("adding_record", "Guard", "listed"),
     errors.WorkEnded("it was committed"),
