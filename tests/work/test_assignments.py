@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from salescrm import Crm, Customer, F, InvalidValue, Policy, Where, Work, hookim
 from salescrm.access import Action
 from salescrm.entities import ChangeEntry, FairShares, Leave, OutboxEvent, OwnershipEntry
 from salescrm.errors import AssignmentRefused, Forbidden, InvalidDefinition, NotFound, StateRefused
+from salescrm.imports import import_files, loads_plan
 from salescrm.labels import Label
 from salescrm.policy import AssignmentRule, ClaimLimits, LoadWeights, Pool, Strategy
 from salescrm.rules.assigning import Candidate, Item, Shares
@@ -709,3 +711,24 @@ def counting(asked: Counter[str], name: str, method: Callable[..., Any]) -> Call
         return method(*arguments, **named)
 
     return count
+
+
+def test_an_import_gives_nothing_out(connect: Connect, tmp_path: Path) -> None:
+    """A file of old customers would flood whoever is there; dispatched, they go where they belong."""
+    crm = connect(policy=policy())
+    (tmp_path / "customers.csv").write_text("no,name\n1,云帆科技\n2,远航重工\n", encoding="utf-8")
+    plan = loads_plan(
+        """
+        name = "old"
+        [[records]]
+        name = "customers"
+        file = "customers.csv"
+        entity = "Customer"
+        key = "no"
+        fields.name = "name"
+        """
+    )
+    assert 2 == import_files(crm, plan, tmp_path, by="li").counts.added
+    with crm.begin(by="boss") as work:
+        assert ["north", "north"] == [one.pool_id for one in work.customers.stream()]
+        assert 2 == len(work.assignments.dispatch(F.pool_id == "north").customers)
