@@ -272,7 +272,7 @@ class TestSentences:
             "Customer 1 goes to Ann (who looked after it, then in turn): they had it before"
             == chosen.explain("en")
         )
-        assert "Customer 1分配给Ann（原负责人优先、轮流分配）：此前由其负责" == chosen.explain("zh")
+        assert "Customer 1分配给Ann（原负责人优先，再轮流分配）：此前由其负责" == chosen.explain("zh")
 
     def test_that_nobody_can_is_explained(self) -> None:
         """By reason; of many, the first three are named."""
@@ -283,7 +283,7 @@ class TestSentences:
             "out: M0, M1, M2 and 2 more (at their cap), Ann (no longer active)" == nobody.explain("en")
         )
         assert (
-            "Customer 1无人可接手（按区域、按产品线、按承接能力）；无匹配人员：按区域；"
+            "Customer 1无人可接手（按区域，再按产品线，再按承接能力）；无匹配人员：按区域；"
             "未参与：M0、M1、M2等5人（客户数已达上限）、Ann（已停用）" == nobody.explain("zh")
         )
 
@@ -294,7 +294,10 @@ class TestSentences:
             "4 of 4 go to 2 members; evenness 0.50 before, 0.80 after; "
             "nobody is off their fair share by more than 0.00" == plan.explain("en")
         )
-        assert "共4个，4个分配给2人；均衡度由0.50变为0.80；与应得份额最多相差0.00个" == plan.explain("zh")
+        assert (
+            "共4个，其中4个分配给2人；工作量均衡度由0.50变为0.80；每人与应得份额最多相差0.00个"
+            == plan.explain("zh")
+        )
 
 
 class TestBadInput:

@@ -39,6 +39,7 @@ ERRORS: tuple[CrmError, ...] = (
     errors.MoveRefused("x", "won", (Unmet("code", "name", "{subject} is missing"),)),
     errors.StateRefused("FollowUp", "F1", "done", "be done"),
     errors.ClaimRefused("ann", (Told("cap"),)),
+    errors.AssignmentRefused((Told("nobody"),)),
     errors.ProtectionRefused("ann", 3),
     errors.ApprovalRefused("x", Told("not-an-approver")),
     errors.TransferRefused((Unmet("not-owned", "C1", "nobody owns {subject}"),)),

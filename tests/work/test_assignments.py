@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from salescrm import Crm, Customer, F, InvalidValue, Policy, Where, Work, hookim
 from salescrm.access import Action
 from salescrm.entities import ChangeEntry, FairShares, Leave, OutboxEvent, OwnershipEntry
 from salescrm.errors import AssignmentRefused, Forbidden, InvalidDefinition, NotFound, StateRefused
+from salescrm.imports import import_files, loads_plan
 from salescrm.labels import Label
 from salescrm.policy import AssignmentRule, ClaimLimits, LoadWeights, Pool, Strategy
 from salescrm.rules.assigning import Candidate, Item, Shares
@@ -561,6 +563,13 @@ class TestBadInput:
             dispatch(crm, ids, **how)
         assert [None] == owners(crm, ids)
 
+    def test_an_unknown_calendar_is_named(self, connect: Connect) -> None:
+        """With the kind of rule that asks for it."""
+        crm = connect(policy=policy(rule(calendar="lunar")))
+        with pytest.raises(InvalidValue, match="a calendar that connect") as refusal:
+            create(crm)
+        assert ("AssignmentRule", "lunar") == (refusal.value.entity, refusal.value.value)
+
     def test_whom_one_can_not_see_is_not_found(self, connect: Connect) -> None:
         """Another tenant's customer, or none."""
         other = create(connect(policy=policy(rule(on_create=False)), tenant="other"))
@@ -637,6 +646,31 @@ class TestAtOnce:
         assert {"ann": 4, "bo": 4, "cy": 4} == Counter(owners(crm, ids))
         assert {"ann": 4, "bo": 4, "cy": 4} == {id: lane.got(id) for id in lane.accounts}
 
+    def test_claims_and_dispatches_at_once_keep_within_a_cap(self, connect: Connect) -> None:
+        """Both count what a member has in that member's turn."""
+        pool = north(claims=ClaimLimits(cap=3))
+        crm = connect(policy=policy(rule(on_create=False, members=("ann",)), pools=[pool]))
+        ids = waiting(crm, 12)
+
+        def take(place: int) -> int:
+            mine = ids[place * 3 : place * 3 + 3]
+
+            def claim(work: Work) -> int:
+                return len(work.pools.claim(mine, partial=True).customers)
+
+            def give(work: Work) -> int:
+                return len(work.assignments.dispatch(mine, partial=True).customers)
+
+            return (
+                crm.run(claim, by="ann", attempts=500)
+                if place % 2
+                else crm.run(give, by="boss", attempts=500)
+            )
+
+        with ThreadPoolExecutor(4) as threads:
+            taken = sum(threads.map(take, range(4)))
+        assert (3, 3) == (taken, owners(crm, ids).count("ann"))
+
 
 class TestSetBased:
     @pytest.mark.parametrize("picks", ["capacity", "least_loaded"])
@@ -677,3 +711,24 @@ def counting(asked: Counter[str], name: str, method: Callable[..., Any]) -> Call
         return method(*arguments, **named)
 
     return count
+
+
+def test_an_import_gives_nothing_out(connect: Connect, tmp_path: Path) -> None:
+    """A file of old customers would flood whoever is there; dispatched, they go where they belong."""
+    crm = connect(policy=policy())
+    (tmp_path / "customers.csv").write_text("no,name\n1,云帆科技\n2,远航重工\n", encoding="utf-8")
+    plan = loads_plan(
+        """
+        name = "old"
+        [[records]]
+        name = "customers"
+        file = "customers.csv"
+        entity = "Customer"
+        key = "no"
+        fields.name = "name"
+        """
+    )
+    assert 2 == import_files(crm, plan, tmp_path, by="li").counts.added
+    with crm.begin(by="boss") as work:
+        assert ["north", "north"] == [one.pool_id for one in work.customers.stream()]
+        assert 2 == len(work.assignments.dispatch(F.pool_id == "north").customers)

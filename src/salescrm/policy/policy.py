@@ -137,8 +137,8 @@ class Policy:
         if found is None:
             known = ", ".join(one.key for one in self.calendars) or "none"
             raise InvalidValue(
-                "RecycleRule",
-                "calendar",
+                "Calendar",
+                "key",
                 key,
                 f"the key of a calendar that connect() was given, or one of the policy's: {known}",
             )

@@ -74,18 +74,23 @@ class Policies:
         problems = []
         for version in self.versions:
             known = (*given, *(one.key for one in version.calendars))
-            for pool in version.pools:
-                for rule in pool.rules:
-                    if rule.calendar is None:
-                        continue
-                    if rule.calendar not in known:
-                        near = ", ".join(nearest(rule.calendar, known)) or "none"
-                        problems.append(
-                            f"pool {pool.key}, rule {rule.key}: calendar is {rule.calendar!r}, "
-                            f"which neither the policy nor connect() has; nearest: {near}"
-                        )
-                    elif rule.calendar not in given:
-                        version.calendar(rule.calendar)
+            named = [
+                (f"pool {pool.key}, rule {rule.key}", rule.calendar)
+                for pool in version.pools
+                for rule in pool.rules
+            ]
+            named += [(f"assignment {rule.key}", rule.calendar) for rule in version.assignments]
+            for place, calendar in named:
+                if calendar is None:
+                    continue
+                if calendar not in known:
+                    near = ", ".join(nearest(calendar, known)) or "none"
+                    problems.append(
+                        f"{place}: calendar is {calendar!r}, "
+                        f"which neither the policy nor connect() has; nearest: {near}"
+                    )
+                elif calendar not in given:
+                    version.calendar(calendar)
         if problems:
             raise InvalidDefinition("Policy", tuple(problems))
 

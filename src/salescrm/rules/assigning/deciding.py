@@ -73,8 +73,8 @@ _OUT: Final[Mapping[OutFor, Label]] = MappingProxyType(
         "cap": Label("at their cap", "客户数已达上限"),
         "capacity": Label("full for this week", "本周名额已满"),
         "sticky": Label("others looked after it", "非原负责人"),
-        "territory": Label("another territory", "不在其区域"),
-        "skill": Label("another skill", "不在其产品线"),
+        "territory": Label("another territory", "不负责该区域"),
+        "skill": Label("another skill", "不负责该产品线"),
     }
 )
 _OWN: Final = Label("the host's own rule", "自定义规则")
@@ -176,7 +176,7 @@ class Assignment(Decision):
         if self.strategy is None:
             return ""
         steps = (*self.strategy.narrows, self.strategy.picks)
-        return ("、" if lang == "zh" else ", then ").join(_STEPS[step].text(lang) for step in steps)
+        return ("，再" if lang == "zh" else ", then ").join(_STEPS[step].text(lang) for step in steps)
 
 
 def exact(value: Fraction, *, places: int = 2, up: bool = True) -> str:

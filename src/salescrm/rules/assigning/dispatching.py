@@ -226,20 +226,20 @@ class _Desk:
         """What the next draw starts from."""
         return Shares({**self._before.lanes, **{key: draw.lane() for key, (draw, _) in self._draws.items()}})
 
-    def _ideals(self) -> dict[Id, Fraction]:
-        """Everybody's part of what was drawn for."""
-        parts = {id: Fraction(0) for id in self._given}
+    def _ideals(self) -> tuple[dict[Id, Fraction], dict[Id, Fraction]]:
+        """Everybody's part of what was drawn for, and by how much they are off what ever was, in the worst of lanes."""
+        parts, off = dict.fromkeys(self._given, Fraction(0)), dict.fromkeys(self._given, Fraction(0))
         for key, (draw, _) in self._draws.items():
             before, after = self._before.lane(key), draw.lane()
             for id in parts.keys() & after.accounts.keys():
-                # Who was away before and after has been credited with nothing.
-                if before.accounts.get(id) != after.accounts[id] or after.accounts[id].weight:
-                    parts[id] += after.share(id) - before.share(id)
-        return parts
+                written_off = after.settled(id) - before.settled(id)
+                parts[id] += after.share(id) - before.share(id) - written_off
+                off[id] = max(off[id], abs(after.balance(id)))
+        return parts, off
 
     def loads(self) -> tuple[MemberLoad, ...]:
         """What has become of everybody's load."""
-        ideals, equal = self._ideals(), self._strategy.picks != "capacity"
+        (ideals, off), equal = self._ideals(), self._strategy.picks != "capacity"
         return tuple(
             MemberLoad(
                 member_id=one.id,
@@ -250,6 +250,7 @@ class _Desk:
                 got=self._given[one.id],
                 drawn=self._won[one.id],
                 ideal=ideals[one.id],
+                off=off[one.id],
                 there=one.id not in self._first_out,
                 out=self._out.get(one.id),
             )

@@ -18,8 +18,8 @@ class Fairness:
     Attributes:
         before: Jain's index of everybody's load, for their weight where the strategy gives by capacity; see `evenness`.
         after: The same, with what was given out.
-        deviation: The most that what came to somebody differs from their part of what was drawn for, in items; None
-            where nothing was drawn by shares.
+        deviation: By how many items what ever came to somebody then differs from their fair share, at most: less than
+            one. None where nothing was drawn by shares.
     """
 
     before: Fraction

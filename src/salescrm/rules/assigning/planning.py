@@ -20,10 +20,10 @@ __all__ = ["MemberLoad", "Plan", "joined"]
 
 _TOLD: Final = Label(
     "{given} of {all} go to {members} members; evenness {before} before, {after} after",
-    "共{all}个，{given}个分配给{members}人；均衡度由{before}变为{after}",
+    "共{all}个，其中{given}个分配给{members}人；工作量均衡度由{before}变为{after}",
 )
 _OFF: Final = Label(
-    "; nobody is off their fair share by more than {deviation}", "；与应得份额最多相差{deviation}个"
+    "; nobody is off their fair share by more than {deviation}", "；每人与应得份额最多相差{deviation}个"
 )
 
 
@@ -36,6 +36,8 @@ class MemberLoad:
         weight: What their load is measured by: 1 where the strategy holds all for equal.
         got: How many items they get; *drawn*, how many of them by their share.
         ideal: Their part of what is drawn for.
+        off: By how much what ever came to them then differs from their part of it, at most, among any that the same
+            people were drawn for: always less than one item.
         out: Why they get nothing any more; *there* says whether they could get something at first.
     """
 
@@ -47,6 +49,7 @@ class MemberLoad:
     got: int
     drawn: int
     ideal: Fraction
+    off: Fraction
     there: bool
     out: OutFor | None = None
 
@@ -58,6 +61,7 @@ class MemberLoad:
             got=self.got + later.got,
             drawn=self.drawn + later.drawn,
             ideal=self.ideal + later.ideal,
+            off=max(self.off, later.off),
             there=self.there or later.there,
             out=None if self.out is None else later.out,
         )
@@ -85,7 +89,7 @@ class Plan:
         return Fairness(
             before=evenness(Fraction(one.before, one.weight) for one in there),
             after=evenness(Fraction(one.after, one.weight) for one in there),
-            deviation=max(abs(one.ideal - one.drawn) for one in there) if drawn else None,
+            deviation=max(one.off for one in there) if drawn else None,
         )
 
     @property
