@@ -70,7 +70,9 @@ def _moving() -> Callable[[], Any]:
 
 def _waiting(database: Database) -> list[Id]:
     """The ids of the pool's customers, longest there first."""
-    found = database.execute(f"SELECT id FROM customers WHERE pool_id = '{POOL}' ORDER BY entered_pool_at, id")
+    found = database.execute(
+        f"SELECT id FROM customers WHERE pool_id = '{POOL}' ORDER BY entered_pool_at, id"
+    )
     return [Id(id) for (id,) in found]
 
 

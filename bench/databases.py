@@ -108,7 +108,11 @@ class Database(ABC):
         base = min(count, 20_000)
         row = sqlite.customer_row if self.engine == "sqlite" else postgres.customer_row
         anywhere = self._anywhere(since, days)
-        new = {"id": f"substr(c.id, 1, 24) || {self._hex}", "number": "k.n || '-' || c.number", "quiet_since": anywhere}
+        new = {
+            "id": f"substr(c.id, 1, 24) || {self._hex}",
+            "number": "k.n || '-' || c.number",
+            "quiet_since": anywhere,
+        }
         copied = [new.get(name, f"c.{name}") for name in CUSTOMER_COLUMNS]
         with self._unindexed("customers"):
             self.insert("customers", CUSTOMER_COLUMNS, map(row, customers(base)))

@@ -57,7 +57,9 @@ class PostgresClaims:
         now = self._clock()
         at = iso(now)
         moments = ("owned_since", "quiet_since", "stuck_since", "dealless_since")
-        changes = ",".join([f'"owner_id":[null,"{member}"]', *(f'"{name}":[null,"{at}"]' for name in moments)])
+        changes = ",".join(
+            [f'"owner_id":[null,"{member}"]', *(f'"{name}":[null,"{at}"]' for name in moments)]
+        )
         values = {
             "tenant": TENANT, "pool": POOL, "member": member, "now": now, "entry": self._ids(now), "log": self._ids(now),
             "event": self._ids(now), "changes": changes + "}",
