@@ -7,6 +7,7 @@ JSON is put together as text, which both engines do faster than their own functi
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from datetime import date, datetime
 from typing import Any, Final
@@ -51,8 +52,10 @@ _SQLITE_CHANGES: Final = (
     + " || '}'"
 )
 _SQLITE: Final = (
-    "CREATE TEMP TABLE fallen AS SELECT row_number() OVER () AS n, id, version, owner_id, "
-    f"{_SQLITE_CHANGES} AS changes FROM customers WHERE {_QUIET}",
+    (
+        "CREATE TEMP TABLE fallen AS SELECT row_number() OVER () AS n, id, version, owner_id, "
+        f"{_SQLITE_CHANGES} AS changes FROM customers WHERE {_QUIET}"
+    ),
     _LEDGER
     + "SELECT :ids || printf('1-%012x', n), :tenant, 1, :now, :worker, :now, :worker, id, 'recycled', :begin, "
     "owner_id, :pool, :rule, :rules, 1 FROM fallen",
@@ -82,18 +85,20 @@ _POSTGRES_CHANGES: Final = (
     + " || '}'"
 )
 _POSTGRES: Final = (
-    f"WITH fallen AS (SELECT id, version, owner_id, {_POSTGRES_CHANGES} AS changes FROM customers WHERE {_QUIET} FOR UPDATE), "
-    f"changed AS (UPDATE customers c SET {_LEFT.replace('version + 1', 'c.version + 1')} FROM fallen f "
-    "WHERE c.tenant = :tenant AND c.id = f.id RETURNING f.*), "
-    "n AS (SELECT lpad(to_hex(row_number() OVER ()), 12, '0') AS n, changed.* FROM changed), "
-    f"w1 AS ({_LEDGER} SELECT :ids::text || '1-' || n, :tenant, 1, :now, :worker, :now, :worker, id, 'recycled', :begin, "
-    "owner_id, :pool, :rule, :rules, 1 FROM n), "
-    f"w2 AS ({_LOG} SELECT :ids::text || '2-' || n, :tenant, 1, :now, :worker, :now, :worker, 'customers', id, 'saved', "
-    "version + 1, changes::jsonb FROM n), "
-    f"w3 AS ({_EVENT} SELECT :ids::text || '3-' || n, :tenant, 1, :now, :worker, :now, :worker, 'CustomerRecycled', "
-    "'customers', id, (:told::text || owner_id || '\"}')::jsonb, 'pending', :now, 0 FROM n), "
-    f"w4 AS ({_NOTICE} SELECT :ids::text || '4-' || n, :tenant, 1, :now, :worker, :now, :worker, owner_id, 'recycled', "
-    "'customers', id, :notice::jsonb FROM n) SELECT count(*) FROM n",
+    (
+        f"WITH fallen AS (SELECT id, version, owner_id, {_POSTGRES_CHANGES} AS changes FROM customers WHERE {_QUIET} FOR UPDATE), "
+        f"changed AS (UPDATE customers c SET {_LEFT.replace('version + 1', 'c.version + 1')} FROM fallen f "
+        "WHERE c.tenant = :tenant AND c.id = f.id RETURNING f.*), "
+        "n AS (SELECT lpad(to_hex(row_number() OVER ()), 12, '0') AS n, changed.* FROM changed), "
+        f"w1 AS ({_LEDGER} SELECT :ids::text || '1-' || n, :tenant, 1, :now, :worker, :now, :worker, id, 'recycled', :begin, "
+        "owner_id, :pool, :rule, :rules, 1 FROM n), "
+        f"w2 AS ({_LOG} SELECT :ids::text || '2-' || n, :tenant, 1, :now, :worker, :now, :worker, 'customers', id, 'saved', "
+        "version + 1, changes::jsonb FROM n), "
+        f"w3 AS ({_EVENT} SELECT :ids::text || '3-' || n, :tenant, 1, :now, :worker, :now, :worker, 'CustomerRecycled', "
+        "'customers', id, (:told::text || owner_id || '\"}')::jsonb, 'pending', :now, 0 FROM n), "
+        f"w4 AS ({_NOTICE} SELECT :ids::text || '4-' || n, :tenant, 1, :now, :worker, :now, :worker, owner_id, 'recycled', "
+        "'customers', id, :notice::jsonb FROM n) SELECT count(*) FROM n"
+    ),
     _RUN,
 )
 
@@ -156,6 +161,4 @@ class PostgresNight:
 
 def _named(text: str) -> str:
     """*text* with parameters as psycopg spells them; a cast has two colons, and to_char's pattern some as well."""
-    import re
-
     return re.sub(r"(?<![:\w\"]):([a-z_]+)", r"%(\1)s", text.replace("%", "%%"))

@@ -72,6 +72,8 @@ class Sweeping(Reader[RecordT]):
         """
         As `change`, for any number of records and inside the engine where no plugin listens; how many were changed.
 
+        Of more than *limit* the first in *order* are; any of them, without an order.
+
         *follow* gives what goes with the change of a record as it was, and with the keys of those *flags* that held:
         events, and lines of a ledger.  It may only pass on what it is given, for it is called with what stands for the
         values of every record.  Relative moments are those of *context*, if given.  With *skip_locked* false it waits for

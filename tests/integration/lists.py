@@ -10,18 +10,33 @@ import attrs
 
 import salescrm
 from salescrm import Crm, F, Work
-from salescrm.entities import ChangeEntry, OutboxEvent
+from salescrm.calendars import WeekCalendar
+from salescrm.entities import ChangeEntry, Customer, Notice, OutboxEvent, OwnershipEntry
 from salescrm.entities.customers import owned_by, quiet_for, unowned
 from salescrm.entities.follow_ups import overdue, planned_for
 from salescrm.entities.opportunities import of_customer, open_ones
 from salescrm.entities.people import in_team
+from salescrm.entities.pools import unseen_by
+from salescrm.labels import Label
 from salescrm.outbox import lease
-from salescrm.query import Tally, count, total
+from salescrm.policy import Policy, Pool, RecycleRule
+from salescrm.query import Tally, Where, count, total
+from salescrm.rules.recycling import will_fall
+from salescrm.services.claimers import Claimers
 from salescrm.testing import START, Maker
 from salescrm.testing.asking import Asking
 from salescrm.values import Id
 
-__all__ = ["LISTS", "Ask", "Listing", "seed"]
+__all__ = ["LISTS", "POLICY", "Ask", "Listing", "seed"]
+
+SEA: Final = Pool(
+    key="sea",
+    label=Label("Sea", "公海"),
+    everyone=True,
+    rules=(RecycleRule(key="quiet", label=Label("quiet", "久未跟进"), anchor="no_follow_up", limit=30),),
+)
+#: What the lists are asked under.
+POLICY: Final = Policy(pools=(SEA,))
 
 #: What a list is asked with: a Work, and the cursor of the page before.
 Ask = Callable[[Work, str | None], Any]
@@ -39,6 +54,11 @@ class Listing:
     sorts: bool = False
     #: A tally or a change; MongoDB's plans are looked at for plain finds only.
     plain: bool = True
+
+
+def tonight(work: Work) -> Where:
+    """Who falls in the run of this day."""
+    return will_fall([SEA], SEA, work.today, zone=work.zone, calendars=lambda _: WeekCalendar())
 
 
 LISTS: Final[dict[str, Listing]] = {
@@ -90,6 +110,49 @@ LISTS: Final[dict[str, Listing]] = {
     ),
     "products, by name": Listing(
         lambda work, after: work.products.find(order=[F.name], after=after), "ix_products_name"
+    ),
+    # Pools. Whom a rule with another anchor than follow-ups lets fall is read from end to end, once a night.
+    "a pool's customers, longest there first": Listing(
+        lambda work, after: work.pools.find("sea", after=after), "ix_customers_pool_id_entered_pool_at"
+    ),
+    "who has had a customer": Listing(
+        lambda work, after: work.pools.ledger(Maker().customer(id=Id("c7"))), "ix_ownership_customer_id_at"
+    ),
+    "how many customers a member owns, for the cap": Listing(
+        lambda work, after: work.unscoped(Customer).count(owned_by(Id("m3"))),
+        "ix_customers_owner_id_updated_at",
+        index_only=True,
+        plain=False,
+    ),
+    "how many a member claimed today": Listing(
+        lambda work, after: Claimers(work)._claimed(Id("m3"), SEA, work.now() - timedelta(days=1)),
+        "ix_ownership_to_id_at",
+        plain=False,
+    ),
+    "when a member last owned a customer": Listing(
+        lambda work, after: Claimers(work)._owned_until(
+            Maker().member(id=Id("m3")), SEA, [Id("c7"), Id("c8")]
+        ),
+        "ix_ownership_customer_id_at",
+        sorts=True,
+        plain=False,
+    ),
+    "whom a night lets fall": Listing(
+        lambda work, after: work.unscoped(Customer).count(tonight(work)),
+        "ix_customers_quiet_since",
+        plain=False,
+    ),
+    "what of a member's will fall": Listing(
+        lambda work, after: work.pools.outlook(member="m3", days=3),
+        "ix_customers_owner_id_updated_at",
+        plain=False,
+    ),
+    "what a member has not seen yet, newest first": Listing(
+        lambda work, after: work.repository(Notice).find(
+            unseen_by(Id("m3")), order=[-F.created_at], limit=3, after=after
+        ),
+        "ix_notices_member_id_seen_at_created_at",
+        sorts=True,  # see above
     ),
     # Deals.
     "my deals, newest first": Listing(
@@ -214,15 +277,23 @@ def records(maker: Maker, many: int) -> Iterator[list[Any]]:
         # Neither in the order of the ids nor in that of anything else.
         return START - timedelta(minutes=n * 7919 % 40_009)
 
+    def in_sea(since: Any) -> dict[str, Any]:
+        return {"owner_id": None, "pool_id": "sea", "entered_pool_at": since}
+
     def of(found: list[Id], n: int, step: int) -> Id:
         return found[n * step % len(found)]
 
     ids = [*customers, *(Id(f"x{n}") for n in range(many - len(customers)))]
     yield [
         maker.customer(
+            id=ids[n], updated_at=at(n), parent_id=None if n % 4 else of(customers, n, 3), **in_sea(at(n * 5))
+        )
+        if n % 50 == 0
+        else maker.customer(
             id=ids[n],
-            owner_id=None if n % 50 == 0 else of(sellers, n, 7),
             updated_at=at(n),
+            owner_id=of(sellers, n, 7),
+            quiet_since=at(n * 5) - timedelta(days=4),
             parent_id=None if n % 4 else of(customers, n, 3),
         )
         for n in range(many)
@@ -246,6 +317,21 @@ def records(maker: Maker, many: int) -> Iterator[list[Any]]:
         maker.follow_up(
             customer_id=of(customers, n, 3), opportunity_id=of(deals, n, 3), assignee_id=of(sellers, n, 7),
             status=["planned", "done", "done", "cancelled"][n // 7 % 4], planned_at=at(n) + timedelta(days=14),
+        )
+        for n in range(many)
+    ]  # fmt: skip
+    stamps = {"tenant": "main", "version": 1}
+    yield [
+        OwnershipEntry(
+            id=maker.id(), created_at=at(n), updated_at=at(n), customer_id=of(customers, n, 3), kind="claimed",
+            at=at(n), from_id=of(sellers, n, 3), to_id=of(sellers, n, 7), pool="sea", **stamps,
+        )
+        for n in range(many)
+    ]  # fmt: skip
+    yield [
+        Notice(
+            id=maker.id(), created_at=at(n), updated_at=at(n), member_id=of(sellers, n, 7), kind="recycled",
+            entity="customers", record_id=of(customers, n, 3), data={}, seen_at=None if n % 9 == 0 else at(n), **stamps,
         )
         for n in range(many)
     ]  # fmt: skip

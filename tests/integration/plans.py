@@ -78,7 +78,9 @@ def sqlite_plan(channel: Channel, said: Said) -> Plan:
     details = [(parent, detail) for _, parent, _, detail in rows]
     looks = [(parent, text) for parent, text in details if text.startswith(("SCAN", "SEARCH"))]
     # Of our tables; what was put together from several ranges, and the elements of a list, are small.
-    real = [(parent, text) for parent, text in looks if not re.match(r"\w+ (\(subquery|json_each)", text)]
+    real = [
+        (parent, text) for parent, text in looks if not re.match(r"\w+ (\(subquery|json_each|anon_\d)", text)
+    ]
     temporary = [(parent, text) for parent, text in details if "TEMP B-TREE" in text]
     found = [re.search(r"USING (COVERING )?INDEX (\S+)", text) for _, text in real]
     keys = {f"pk_{text.split()[1]}" for _, text in real if "USING PRIMARY KEY" in text}

@@ -24,7 +24,7 @@ from salescrm.page import Page
 from salescrm.query import Tally, count
 from salescrm.testing import START, Clock
 from salescrm.values import Id
-from tests.integration.lists import LISTS, Ask, Listing, seed
+from tests.integration.lists import LISTS, POLICY, Ask, Listing, seed
 from tests.integration.mongo_lab import Notes
 from tests.integration.plans import (
     Plan,
@@ -39,7 +39,7 @@ from tests.integration.plans import (
 
 @pytest.fixture(params=["sqlite_url", "postgres_url"])
 def crm(request: pytest.FixtureRequest) -> Iterator[Crm]:
-    with salescrm.connect(request.getfixturevalue(request.param), clock=Clock(START)) as crm:
+    with salescrm.connect(request.getfixturevalue(request.param), policy=POLICY, clock=Clock(START)) as crm:
         yield crm
 
 
@@ -134,7 +134,7 @@ def test_mongodb_finds_lists_by_an_index(mongodb_url: str) -> None:
     wrong: dict[str, str] = {}
     client: MongoClient[dict[str, Any]] = MongoClient(mongodb_url, event_listeners=[notes])
     database = client.get_default_database()
-    with client, salescrm.connect(client, clock=Clock(START)) as crm:
+    with client, salescrm.connect(client, policy=POLICY, clock=Clock(START)) as crm:
         seed(crm, 200)
         for name, listing in LISTS.items():
             after: str | None = None

@@ -119,7 +119,11 @@ class Checker:
         *,
         scope: Where | None = None,
     ) -> Asked:
-        """The plan and values for a sweep of up to *limit* records (None: all), of each of which *flags* are asked."""
+        """
+        The plan and values for a sweep of up to *limit* records (None: all), of each of which *flags* are asked.
+
+        Without an *order* they are any of those that match: an engine then stops as soon as it has found so many.
+        """
         literals: list[object] = []
         if limit is not None and (type(limit) is not int or limit < 0):
             raise InvalidQuestion(f"limit is {fact(limit)}; a whole number from 0 is wanted")
@@ -137,7 +141,7 @@ class Checker:
             making = Conditions(schema, self._schemas)
             condition = self._where(making, where, scope)
             asks = tuple(making.make(flag) for flag in flags)
-            keys = () if limit is None and not order else self._order(schema, order)
+            keys = self._order(schema, order) if order else ()
             slot = None if limit is None else len(making.slots)
             plan = FindPlan(schema, condition, keys, limit_slot=slot, flags=asks)
             kept = self._keep(key, _Kept(plan, tuple(making.slots)))

@@ -167,7 +167,7 @@ class Recycling:
             left_to(pool.key, at=night.begin),
             follow=follow,
             flags=flags,
-            order=[F.id],
+            # In no order: the first that an index leads to, else all that fall would be found for each batch of them.
             limit=batch,
             context=self._context(night),
             skip_locked=not waiting,
