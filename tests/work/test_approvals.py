@@ -29,6 +29,7 @@ from salescrm.labels import Label
 from salescrm.locale import message
 from salescrm.policy import ApprovalFlow, ApprovalStep, Superior
 from salescrm.testing import Clock
+from salescrm.values import Id
 
 Connect = Callable[..., Crm]
 
@@ -110,7 +111,8 @@ def test_the_last_vote_moves_everything(crm: Crm) -> None:
     request = ask(crm, acme)
     for by in ("lead", "finn", "fay"):
         assert "rep" == look(crm, acme).owner_id
-        request = crm.run(lambda work, this=request.id: work.approvals.approve(this, note="同意"), by=by)
+        with crm.begin(by=by) as work:
+            request = work.approvals.approve(request.id, note="同意")
     assert ("approved", ("mate", False)) == (
         request.status, (look(crm, acme).owner_id, look(crm, acme).transfer_pending),
     )  # fmt: skip
@@ -242,7 +244,7 @@ def test_what_can_not_be_done_any_more_is_not_approved(crm: Crm, connect: Connec
     for by in ("lead", "fay"):
         crm.run(lambda work: work.approvals.approve(request.id), by=by)
     crm.run(lambda work: work.customers.edit(acme.id, owner_id="head"), by="head")
-    crm.run(lambda work: work.members.deactivate("mate").id, by="head")
+    crm.run(lambda work: work.members.deactivate(Id("mate")).id, by="head")
     with crm.begin(by="finn") as work:
         with pytest.raises(TransferRefused) as refusal:
             work.approvals.approve(request.id)
@@ -326,8 +328,8 @@ def test_who_can_not_be_a_deputy(crm: Crm, clock: Clock) -> None:
         (None, today, InvalidValue),
     )
     for deputy, through, error in bad:
-        with pytest.raises(error):
-            crm.run(lambda work, d=deputy, t=through: work.approvals.name_deputy(d, through=t).id, by="lead")
+        with crm.begin(by="lead") as work, pytest.raises(error):
+            work.approvals.name_deputy(deputy, through=through)
     with pytest.raises(NotFound):
         crm.run(lambda work: work.approvals.name_deputy("head", through=today).id, by="stranger")
     crm.run(lambda work: work.approvals.name_deputy("head", through=today).id, by="lead")
