@@ -36,19 +36,17 @@ class Fuse:
 def lay(fuse: Fuse) -> None:
     """Puts *fuse* into every connection that this process opens from now on."""
 
-    class Cursor(psycopg.Cursor[Any]):
-        def execute(self, *arguments: Any, **options: Any) -> Any:
-            fuse.burn()
-            return super().execute(*arguments, **options)
+    wait = psycopg.Connection.wait
 
-        def executemany(self, *arguments: Any, **options: Any) -> None:
-            fuse.burn()
-            super().executemany(*arguments, **options)
+    def burn_and_wait(self: psycopg.Connection[Any], *arguments: Any, **options: Any) -> Any:
+        fuse.burn()
+        return wait(self, *arguments, **options)
+
+    # Whatever kind of cursor runs a statement, and for BEGIN and COMMIT too, the driver then waits for the server here.
+    psycopg.Connection.wait = burn_and_wait  # type: ignore[method-assign]  # in this process, which is about to die
 
     def connected(connection: Any, record: object) -> None:
-        if isinstance(connection, psycopg.Connection):
-            connection.cursor_factory = Cursor
-        else:
+        if not isinstance(connection, psycopg.Connection):
             connection.set_trace_callback(fuse.burn)
 
     sa.event.listen(sa.pool.Pool, "connect", connected)

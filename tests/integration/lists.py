@@ -11,11 +11,20 @@ import attrs
 import salescrm
 from salescrm import Crm, F, Work
 from salescrm.calendars import WeekCalendar
-from salescrm.entities import ChangeEntry, Customer, Notice, OutboxEvent, OwnershipEntry
+from salescrm.entities import (
+    ApprovalRequest,
+    ApprovalSubject,
+    ChangeEntry,
+    Customer,
+    Notice,
+    OutboxEvent,
+    OwnershipEntry,
+)
+from salescrm.entities.approvals import pending
 from salescrm.entities.customers import owned_by, quiet_for, unowned
 from salescrm.entities.follow_ups import overdue, planned_for
 from salescrm.entities.opportunities import of_customer, open_ones
-from salescrm.entities.people import in_team
+from salescrm.entities.people import deputising, in_team
 from salescrm.entities.pools import unseen_by
 from salescrm.labels import Label
 from salescrm.outbox import lease
@@ -248,6 +257,29 @@ LISTS: Final[dict[str, Listing]] = {
         ),
         "ix_follow_ups_opportunity_id_planned_at",
     ),
+    # Approvals.
+    "what is still to be decided, longest waiting first": Listing(
+        lambda work, after: work.approvals.find(pending(), order=[F.requested_at], after=after),
+        "ix_approvals_status_requested_at",
+    ),
+    "what I asked for, newest first": Listing(
+        lambda work, after: work.approvals.find(F.requester_id == "m3", order=[-F.requested_at], after=after),
+        "ix_approvals_requester_id_requested_at",
+    ),
+    "what was asked for about a customer": Listing(
+        lambda work, after: work.repository(ApprovalSubject).find(
+            (F.entity == "customers") & (F.record_id == "c7"), limit=3, after=after
+        ),
+        "ix_approval_subjects_entity_record_id",
+    ),
+    "what a request is about": Listing(
+        lambda work, after: work.repository(ApprovalSubject).find(F.request_id == "a7", limit=3, after=after),
+        "ix_approval_subjects_request_id",
+    ),
+    "for whom I stand in": Listing(
+        lambda work, after: work.members.find(deputising(Id("m3")), limit=3, after=after),
+        "ix_members_deputy_id",
+    ),
     # What the library keeps.
     "a record's history": Listing(
         lambda work, after: work.history.of(Maker().customer(id=Id("c7"))),
@@ -270,7 +302,10 @@ def records(maker: Maker, many: int) -> Iterator[list[Any]]:
     sellers = members[:40]
     deals, products = [Id(f"o{n}") for n in range(many // 10)], [Id(f"p{n}") for n in range(many // 20)]
     stages = ["initial_contact", "needs_analysis", "proposal", "negotiation", "contract_signed", "paid"]
-    yield [maker.member(id=one, team_id=f"t{n % 50}", name=f"Name {n}") for n, one in enumerate(members)]
+    yield [
+        maker.member(id=one, team_id=f"t{n % 50}", name=f"Name {n}", deputy_id=members[n % 40])
+        for n, one in enumerate(members)
+    ]
     yield [maker.product(id=one) for one in products]
 
     def at(n: int) -> Any:
@@ -335,6 +370,24 @@ def records(maker: Maker, many: int) -> Iterator[list[Any]]:
         )
         for n in range(many)
     ]  # fmt: skip
+    yield [
+        ApprovalRequest(
+            id=Id(f"a{n}"), version=1, act="transfer", flow="move", policy_version=1, entity="customers", data={},
+            requester_id=of(sellers, n, 7), requested_at=at(n), status="approved" if n % 50 else "pending",
+            waiting_for=() if n % 50 else (of(sellers, n // 50, 1),),
+        )
+        for n in range(many)
+    ]  # fmt: skip
+    yield [
+        ApprovalSubject(
+            id=maker.id(),
+            version=1,
+            request_id=Id(f"a{n // 3}"),
+            entity="customers",
+            record_id=of(customers, n, 3),
+        )
+        for n in range(many)
+    ]
     yield [
         ChangeEntry(
             id=maker.id(), version=1, created_at=at(n), updated_at=at(n), entity="customers",

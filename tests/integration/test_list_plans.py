@@ -4,7 +4,8 @@ Each list that the services and the entities' named questions imply comes out of
 The lists are asked through a Work, as a program asks them; what the store then gave to the driver is explained by the
 engine over some thousands of records.
 Not among them, by choice: the search for a part of a text, which reads what it looks through; lists of few (all members by
-name, the tree of teams); and the funnel's other numbers (how far deals ever came, how long won ones took).
+name, the tree of teams); what waits for one member's approval, which looks into those that are pending, of which the list
+is here; and the funnel's other numbers (how far deals ever came, how long won ones took).
 """
 
 from __future__ import annotations

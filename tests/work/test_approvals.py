@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import attrs
@@ -29,6 +31,7 @@ from salescrm.labels import Label
 from salescrm.locale import message
 from salescrm.policy import ApprovalFlow, ApprovalStep, Superior
 from salescrm.testing import Clock
+from salescrm.values import Id
 
 Connect = Callable[..., Crm]
 
@@ -110,7 +113,8 @@ def test_the_last_vote_moves_everything(crm: Crm) -> None:
     request = ask(crm, acme)
     for by in ("lead", "finn", "fay"):
         assert "rep" == look(crm, acme).owner_id
-        request = crm.run(lambda work, this=request.id: work.approvals.approve(this, note="同意"), by=by)
+        with crm.begin(by=by) as work:
+            request = work.approvals.approve(request.id, note="同意")
     assert ("approved", ("mate", False)) == (
         request.status, (look(crm, acme).owner_id, look(crm, acme).transfer_pending),
     )  # fmt: skip
@@ -242,7 +246,7 @@ def test_what_can_not_be_done_any_more_is_not_approved(crm: Crm, connect: Connec
     for by in ("lead", "fay"):
         crm.run(lambda work: work.approvals.approve(request.id), by=by)
     crm.run(lambda work: work.customers.edit(acme.id, owner_id="head"), by="head")
-    crm.run(lambda work: work.members.deactivate("mate").id, by="head")
+    crm.run(lambda work: work.members.deactivate(Id("mate")).id, by="head")
     with crm.begin(by="finn") as work:
         with pytest.raises(TransferRefused) as refusal:
             work.approvals.approve(request.id)
@@ -326,8 +330,8 @@ def test_who_can_not_be_a_deputy(crm: Crm, clock: Clock) -> None:
         (None, today, InvalidValue),
     )
     for deputy, through, error in bad:
-        with pytest.raises(error):
-            crm.run(lambda work, d=deputy, t=through: work.approvals.name_deputy(d, through=t).id, by="lead")
+        with crm.begin(by="lead") as work, pytest.raises(error):
+            work.approvals.name_deputy(deputy, through=through)
     with pytest.raises(NotFound):
         crm.run(lambda work: work.approvals.name_deputy("head", through=today).id, by="stranger")
     crm.run(lambda work: work.approvals.name_deputy("head", through=today).id, by="lead")
@@ -378,6 +382,45 @@ def test_a_request_ends_by_the_policy_it_began_under(connect: Connect, clock: Cl
     again = crm.run(lambda work: work.approvals.resubmit(second.id), by="rep")
     assert (2, "lead") == (again.policy_version, again.step)
     assert "money" == crm.run(lambda work: work.approvals.approve(second.id), by="lead").step
+
+
+def test_a_request_whose_approval_is_gone_can_only_be_withdrawn(connect: Connect) -> None:
+    """Nobody knows who would have to say what."""
+    crm = staffed(connect(policy=policy()))
+    acme = own(crm)
+    request = ask(crm, acme)
+    without = connect(policy=Policy(version=2))
+    with pytest.raises(ApprovalRefused) as refusal:
+        without.run(lambda work: work.approvals.approve(request.id), by="lead")
+    assert "step-gone" == refusal.value.code
+    assert "withdrawn" == without.run(lambda work: work.approvals.withdraw(request.id), by="rep").status
+    assert not look(crm, acme).transfer_pending
+
+
+def test_of_several_who_approve_at_once_one_moves_it(connect: Connect) -> None:
+    """The others are told that it is no longer theirs to say; the ledger has one line."""
+    names = [f"m{n}" for n in range(4)]
+    crm = staffed(connect(policy=policy(attrs.evolve(LEAD, members=tuple(names), superiors=()))))
+    with crm.begin(by="head") as work:
+        for name in names:
+            work.members.add(name, name=name)
+    acme = own(crm)
+    request = ask(crm, acme)
+    ready = Barrier(len(names))
+
+    def approve(name: str) -> str:
+        ready.wait()
+        try:
+            return crm.run(lambda work: work.approvals.approve(request.id), by=name, attempts=50).status
+        except ApprovalRefused as refusal:
+            return refusal.code
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        said = sorted(pool.map(approve, names))
+    assert ["approved", "wrong-state", "wrong-state", "wrong-state"] == said
+    with crm.begin(by="witness") as work:
+        assert (1, "mate") == (len(work.pools.ledger(acme)), work.customers.get(acme.id).owner_id)
+        assert 2 == len(work.approvals.get(request.id).history)
 
 
 def test_another_tenants_requests_are_not_there(connect: Connect) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import attrs
@@ -302,6 +304,28 @@ def test_who_is_beaten_to_it_changes_nothing(crm: Crm, connect: Connect) -> None
     with pytest.raises(StaleWrite), slow.begin(by="boss") as work:
         work.transfers.transfer([acme.id, other.id], to="bo", reason="忙")
     assert ["ann", "ann"] == [look(crm, one).owner_id for one in (acme, other)]
+
+
+def test_of_several_who_transfer_at_once_one_has_it_all(crm: Crm) -> None:
+    """Nobody gets a part; the ledger has one line for each customer."""
+    ids = [own(crm, f"客户{n}").id for n in range(6)]
+    targets = ["boss", "bo", "cy"]
+    ready = Barrier(len(targets))
+
+    def transfer(to: str) -> int:
+        ready.wait()
+        return crm.run(
+            lambda work: len(work.transfers.transfer(of="ann", to=to, reason="抢").customers),
+            by=to,
+            attempts=50,
+        )
+
+    with ThreadPoolExecutor(len(targets)) as pool:
+        said = list(pool.map(transfer, targets))
+    assert [0, 0, 6] == sorted(said)
+    with crm.begin(by="witness") as work:
+        assert {targets[said.index(6)]} == {one.owner_id for one in work.customers.many(ids).values()}
+        assert 6 == work.repository(OwnershipEntry).count()
 
 
 # Handover.

@@ -171,9 +171,9 @@ class _Machine:
         return self.refused(request, "already-voted" if self.voted(request, by) else "not-an-approver", by)
 
     def taken(self, request: ApprovalRequest, seat: Id) -> Id | ApprovalDecision:
-        """*seat*, if it is still to be voted for."""
-        if (problem := self._closed(request, seat)) is not None:
-            return problem
+        """*seat*, if it is still to be voted for, in whatever step."""
+        if request.status != "pending":
+            return self.refused(request, "wrong-state", seat)
         return seat if seat in request.waiting_for else self.refused(request, "not-an-approver", seat)
 
     def _closed(self, request: ApprovalRequest, by: Id) -> ApprovalDecision | None:

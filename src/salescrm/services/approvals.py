@@ -22,6 +22,7 @@ from salescrm.events import (
     ApprovalWithdrawn,
     Event,
 )
+from salescrm.labels import Label
 from salescrm.policy import ApprovalFlow, ApprovedAct
 from salescrm.query import F
 from salescrm.rules import approving
@@ -319,7 +320,12 @@ class ApprovalService(Service[ApprovalRequest]):
         """The approval by which *request* was begun, in the version that it was begun under while that is known."""
         versions = self.unit.kit.policies.versions
         policy = next((one for one in versions if one.version == request.policy_version), self.unit.policy)
-        return policy.flow(request.flow)
+        found = next((flow for flow in policy.approvals if flow.key == request.flow), None)
+        if found is not None:
+            return found
+        # Nobody can vote on it any more, but it can be withdrawn.
+        act, label = cast(ApprovedAct, request.act), Label(request.flow, request.flow)
+        return ApprovalFlow(key=request.flow, label=label, act=act)
 
     def _act(self, request: ApprovalRequest) -> Act:
         return ACTS[cast(ApprovedAct, request.act)]

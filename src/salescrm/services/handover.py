@@ -153,12 +153,22 @@ class Handover:
             members.schema.evolve(before, {"active": False}),
             MemberHandedOver(record_id=leaver.id, heirs=tuple(self._heirs), reason=self._reason),
             edited=MemberEdited,
+            lines=[self._notice(heir) for heir in self._heirs if heir != unit.member],
         )
         return HandedOver(
             member=gone,
             moved=tuple(Moved(*place, count) for place, count in self._moved.items() if count),
             withdrawn=withdrawn,
             in_policy=tuple(self._in_policies()),
+        )
+
+    def _notice(self, heir: Id) -> Notice:
+        return Notice(
+            member_id=heir,
+            kind="handed-over",
+            entity="members",
+            record_id=self._leaver.id,
+            data={"heirs": list(self._heirs), "reason": self._reason},
         )
 
     def _count(self, collection: str, field: str, count: int) -> None:
@@ -193,7 +203,7 @@ class Handover:
                 Parcel(from_id=self._leaver.id, to_id=heir, customer_ids=tuple(ids))
                 for heir, ids in parts.items()
             ]
-            transferring.move(parcels, known, terms)
+            transferring.move(parcels, known, terms, tell=False)
             self._count("customers", "owner_id", len(known))
 
     def _shared(self, entity: type[Customer | Opportunity], where: Where, told: type[Edited]) -> None:

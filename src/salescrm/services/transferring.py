@@ -111,10 +111,17 @@ class Transferring:
 
     @whole
     def move(
-        self, parcels: Sequence[Parcel], known: Mapping[Id, Customer], terms: Terms
+        self,
+        parcels: Sequence[Parcel],
+        known: Mapping[Id, Customer],
+        terms: Terms,
+        *,
+        tell: bool = True,
     ) -> tuple[Customer, ...]:
         """
         The customers of *parcels* in their new owners' hands, all of them, in the order of the parcels.
+
+        The new owners are given a notice, unless the caller wants to *tell* them itself.
 
         Raises:
             StaleWrite: One of them has changed since it was read.
@@ -139,7 +146,8 @@ class Transferring:
                 self._beaten(next(one for one in wanted if one.id not in there))
             moved += given
             self._bring(parcel, terms)
-        self._tell(parcels, terms)
+        if tell:
+            self._tell(parcels, terms)
         return tuple(moved)
 
     def read(self, parcels: Sequence[Parcel]) -> dict[Id, Customer]:

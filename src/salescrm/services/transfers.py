@@ -121,7 +121,7 @@ class TransferService:
 
     @whole
     def hand_over(
-        self, member: Member | Id, *, to: str | Sequence[str], reason: str | None = None
+        self, member: Member | str, *, to: str | Sequence[str], reason: str | None = None
     ) -> HandedOver:
         """
         Everything that points at *member* with *to*, and *member* inactive: they leave, and leave nothing behind.
@@ -136,7 +136,7 @@ class TransferService:
             LeftBehind: Something would still point at them; it is listed, and all is rolled back.
             InvalidValue: There is no successor.
         """
-        leaver = member if isinstance(member, Member) else self.unit.repository(Member).get(member)
+        leaver = member if isinstance(member, Member) else self.unit.repository(Member).get(Id(member))
         heirs = tuple(dict.fromkeys(map(Id, (to,) if isinstance(to, str) else to)))
         if not heirs:
             raise InvalidValue("Transfer", "to", to, "at least one member")
