@@ -14,6 +14,7 @@ from rich.text import Text
 from salescrm.cli.chosen import FILE, Chosen, as_json, common, language, speaking
 from salescrm.cli.importing import import_files_command
 from salescrm.cli.showing import out, show, show_json
+from salescrm.cli.simulating import pools
 from salescrm.errors import InvalidDefinition
 from salescrm.labels import Language
 from salescrm.locale.catalogs import catalog
@@ -34,6 +35,7 @@ def cli() -> None:
 
 
 cli.add_command(import_files_command)
+cli.add_command(pools)
 
 
 @cli.command()
