@@ -1,4 +1,4 @@
-"""The tutorial is a notebook: it runs from top to bottom in a fresh kernel, and prints what it says that it prints."""
+"""Some pages are notebooks: each runs from top to bottom in a fresh kernel, and prints what it says that it prints."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import jupytext
 import pytest
 from nbclient import NotebookClient
 
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial"
-PAGE = TUTORIAL / "first-steps.md"
-NOTEBOOK = TUTORIAL / "first-steps.ipynb"
+DOCS = Path(__file__).parents[2] / "docs"
+#: How many of a page's cells print what it says, at least.
+NOTEBOOKS = {"tutorial/first-steps": 11, "howto/backtest-two-policies": 7}
+
+pages = pytest.mark.parametrize("page", NOTEBOOKS)
 
 
 def sources(notebook: Any) -> list[tuple[str, str]]:
@@ -27,12 +29,20 @@ def printed(cell: Any) -> str:
     )
 
 
+def test_every_notebook_is_run() -> None:
+    """A notebook that no test runs says what it once said."""
+    assert set(NOTEBOOKS) == {
+        path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.ipynb")
+    }
+
+
 @pytest.mark.engine("sqlite")
-def test_tutorial_prints_what_it_says(tmp_path: Path) -> None:
+@pages
+def test_notebook_prints_what_it_says(page: str, tmp_path: Path) -> None:
     """Each cell that is followed by a block of text prints that text; none writes to the standard error."""
-    notebook = jupytext.read(PAGE)
+    notebook = jupytext.read(DOCS / f"{page}.md")
     NotebookClient(
-        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
     ).execute()
 
     promised, shown = [], []
@@ -45,17 +55,19 @@ def test_tutorial_prints_what_it_says(tmp_path: Path) -> None:
             promised.append(said[1])
             shown.append(printed(cell))
     assert promised == shown
-    assert len(promised) > 10
+    assert len(promised) >= NOTEBOOKS[page]
 
 
-def test_notebook_is_the_page() -> None:
+@pages
+def test_notebook_is_the_page(page: str) -> None:
     """What is downloaded says what is read, cell by cell; ``jupytext --sync docs/tutorial/first-steps.md`` keeps it so."""
-    assert sources(jupytext.read(PAGE)) == sources(jupytext.read(NOTEBOOK))
+    assert sources(jupytext.read(DOCS / f"{page}.md")) == sources(jupytext.read(DOCS / f"{page}.ipynb"))
 
 
-def test_notebook_holds_no_outputs() -> None:
+@pages
+def test_notebook_holds_no_outputs(page: str) -> None:
     """Outputs are made by whoever runs it, and make no differences in the history."""
-    notebook = jupytext.read(NOTEBOOK)
+    notebook = jupytext.read(DOCS / f"{page}.ipynb")
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert [] == [cell.source for cell in code if cell.outputs or cell.execution_count is not None]
     assert code

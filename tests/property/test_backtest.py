@@ -28,7 +28,7 @@ from salescrm.storage import Backend
 from salescrm.testing import Clock
 from salescrm.values import Id
 
-EXAMPLES: Final = {"memory": 25, "sqlite": 6, "postgresql": 4, "mongodb": 3, "mariadb": 3}
+EXAMPLES: Final = {"memory": 25, "sqlite": 2, "postgresql": 2, "mongodb": 2, "mariadb": 1}
 START: Final = datetime(2026, 2, 20, 6, tzinfo=UTC)
 LABEL: Final = Label("so it is called", "名称")
 SIMPLE: Final = Pipeline(
@@ -112,7 +112,9 @@ class Month:
     seed: int
 
 
-months = st.builds(Month, policies(), st.integers(0, 2**32))
+@st.composite
+def months(draw: st.DrawFn) -> Month:
+    return Month(draw(policies()), draw(st.integers(0, 2**32)))
 
 
 @pytest.fixture
@@ -130,7 +132,7 @@ def test_history_comes_out_as_it_was(
     numbers, clock = count(), Clock(START)
 
     @examples(EXAMPLES[engine])
-    @given(months)
+    @given(months())
     def check(month: Month) -> None:
         crm = salescrm.connect(backend, policy=month.policies, clock=clock, tenant=f"t{next(numbers)}")
         clock.set(START)

@@ -14,6 +14,7 @@ from salescrm.cli.importing import import_files_command
 from salescrm.cli.policies import check_policy_command
 from salescrm.cli.pools import tick_command
 from salescrm.cli.showing import out, show, show_json
+from salescrm.cli.simulating import pools
 from salescrm.reports import CountedBy, Dimension
 
 __all__ = ["cli"]
@@ -32,6 +33,7 @@ def cli() -> None:
 cli.add_command(import_files_command)
 cli.add_command(tick_command)
 cli.add_command(check_policy_command)
+cli.add_command(pools)
 
 
 @cli.command()

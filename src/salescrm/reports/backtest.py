@@ -46,6 +46,7 @@ class Side:
     holds: Mapping[Id, int]
     held: Mapping[Id, float]
     evenness: float
+    named: Named
 
     @property
     def wrong(self) -> tuple[SpellFall, ...]:
@@ -76,7 +77,6 @@ class Backtest:
     really: Side
     recycled: int
     members: tuple[Id, ...]
-    named: Named
     time_zone: str
     language: Language
 
@@ -140,7 +140,7 @@ class Backtest:
         longest = max((many for one in falls for many in one.values()), default=0) or 1
         rows: list[tuple[Cell, ...]] = [
             (
-                self.named.member(member),
+                self.really.named.member(member),
                 *(cell for one in falls for cell in (whole(one[member]), Bar(one[member] / longest))),
                 *(whole(one[member]) for one in (*wrong, *refused)),
                 *(plain_days(side.held[member]) for side in (self.really, self.a, self.b)),
@@ -180,7 +180,7 @@ class Backtest:
                 raise InvalidValue("Backtest", "of", of, "one of " + ", ".join(get_args(BacktestChart)))
         return Chart(
             title=f"{WORDS['backtest'].text(lang)} · {WORDS[of].text(lang)}",
-            labels=tuple(map(self.named.member, self.members)),
+            labels=tuple(map(self.really.named.member, self.members)),
             series=tuple(
                 Series(name, tuple(float(values.get(member, 0)) for member in self.members))
                 for name, values in series
@@ -223,15 +223,17 @@ class Backtest:
         return lines
 
     def _fall(self, fall: SpellFall, lang: Language) -> str:
+        # The same key may be called something else by each of the policies.
+        named = (self.a if any(one is fall for one in self.a.falls) else self.b).named
         said = (
             WORDS["would_fall"]
             .text(lang)
             .format(
                 customer=fall.customer,
-                owner=self.named.member(fall.owner_id),
-                pool=self.named.pools[fall.pool].text(lang),
+                owner=named.member(fall.owner_id),
+                pool=named.pools[fall.pool].text(lang),
                 day=fall.day.isoformat(),
-                rule=self.named.rules[fall.pool, fall.rule].text(lang),
+                rule=named.rules[fall.pool, fall.rule].text(lang),
             )
         )
         if not fall.bought:

@@ -125,12 +125,11 @@ def nights(stretches: Iterable[Stretch]) -> list[Night]:
 
 def stranded(policy: Policy, held: Mapping[str, int]) -> tuple[str, ...]:
     """What is wrong where *policy* is in force while the pools hold so many customers, by key: those must be open."""
-    open_ones = {pool.key for pool in policy.ranked_pools}
-    return tuple(
-        f"the pool {key} can't be closed: it holds {many} customers"
-        for key, many in sorted(held.items())
-        if many and key not in open_ones
-    )
+    open_ones, problems = {pool.key for pool in policy.ranked_pools}, list[str]()
+    for key, many in sorted(held.items()):
+        if many and key not in open_ones:
+            problems.append(f"the pool {key} can't be closed: it holds {many} customers")
+    return tuple(problems)
 
 
 def is_steady(where: Where) -> bool:

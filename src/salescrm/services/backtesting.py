@@ -70,25 +70,23 @@ def backtest(
     really = replay(spells, None, since=begin, until=end, people=people)
     replayed = [replay(spells, which, since=begin, until=end, people=people) for which in (0, 1)]
     members = sorted({id for one in (really, *replayed) for id in one.held})
-    versions = [version for one in policies for version in one.versions]
     return Backtest(
         since=begin,
         until=end,
-        a=_side(replayed[0], members),
-        b=_side(replayed[1], members),
-        really=_side(really, members),
+        a=_side(unit, replayed[0], members, policies[0].versions),
+        b=_side(unit, replayed[1], members, policies[1].versions),
+        really=_side(unit, really, members, ()),
         recycled=sum(
             spell.ended_by == "recycled" and spell.ended is not None and begin < spell.ended <= end
             for spell in spells
         ),
         members=tuple(members),
-        named=named(unit, versions, members),
         time_zone=unit.policy.time_zone,
         language=unit.policy.language,
     )
 
 
-def _side(replayed: Replayed, members: Sequence[Id]) -> Side:
+def _side(unit: UnitOfWork, replayed: Replayed, members: Sequence[Id], versions: Sequence[Policy]) -> Side:
     holds = {member: replayed.holds.get(member, 0) for member in members}
     held = {member: float(replayed.held.get(member, 0)) for member in members}
     return Side(
@@ -99,6 +97,7 @@ def _side(replayed: Replayed, members: Sequence[Id]) -> Side:
         holds=holds,
         held=held,
         evenness=float(evenness(replayed.held.get(member, 0) for member in members)),
+        named=named(unit, versions, members),
     )
 
 

@@ -83,8 +83,7 @@ def versions_of(policy: object) -> Policies:
 
 def named(unit: UnitOfWork, versions: Iterable[Policy], members: Iterable[Id]) -> Named:
     """What people call the pools and rules of *versions*, the last one's word counting, and these *members*."""
-    distinct = {version.version: version for version in versions}
-    pools = [pool for version in distinct.values() for pool in version.pools]
+    pools = [pool for version in versions for pool in version.pools]
     return Named(
         pools={pool.key: pool.label for pool in pools},
         rules={(pool.key, rule.key): rule.label for pool in pools for rule in pool.rules},
