@@ -17,9 +17,8 @@ __all__ = ["QUIET", "create", "ledger", "look", "policy", "pool", "rule", "shang
 
 def rule(key: str = "quiet", **given: Any) -> RecycleRule:
     """A rule that counts thirty days from the last follow-up."""
-    return RecycleRule(
-        **({"key": key, "label": Label(key, key), "anchor": "no_follow_up", "limit": 30} | given)
-    )
+    fields: dict[str, Any] = {"key": key, "label": Label(key, key), "anchor": "no_follow_up", "limit": 30}
+    return RecycleRule(**(fields | given))
 
 
 QUIET = rule()

@@ -51,6 +51,8 @@ def swept_rows(
 
     *look* finds other records for flags that follow a reference; a swept one is seen as it was.
     """
+    if not records:
+        return []
     schema = asked.plan.schema
     were = {record.id: record for record in records}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
 
 import attrs
 
@@ -19,7 +19,7 @@ from salescrm.entities.customers import left_to
 from salescrm.events import CustomerFallsSoon, CustomerRecycled, Event, OpportunityEdited
 from salescrm.policy import Pool, RecycleRule
 from salescrm.policy.pools import PoolWarning
-from salescrm.query import F, Order, Query, Tally, Where, count
+from salescrm.query import F, Or, Order, Query, Tally, Where, count
 from salescrm.query.nodes import all_of, operand_of
 from salescrm.rules.nights import Night
 from salescrm.rules.recycling import belongs, falls, warned
@@ -70,26 +70,40 @@ class Recycling:
 
         Those that a plugin keeps are added to *kept*, and are not asked about again.
         """
-        # Whom somebody else just holds is left for the end: they may let go, or have made of it what does not fall.
-        patience = (False, True) if self.unit.kit.backend.capabilities.concurrent_writers else (True,)
-        return next(
-            (done for waiting in patience if (done := self._recycle(night, kept, batch, waiting=waiting))), 0
-        )
-
-    def _recycle(self, night: Night, kept: set[Id], batch: int, *, waiting: bool) -> int:
         found = self._falls(night)
-        for place, (rule, where) in enumerate(found):
-            # The first rule that fires decides: the customers of those before this one are gone by now.
-            flags = {one.key: also for one, also in found[place:]}
-            wanted = where
-            if self.unit.kit.hooks.listens_to_recycling:
-                chosen = self._chosen(night, rule, where, kept, batch)
-                if not chosen:
-                    continue
-                wanted = where & F.id.one_of(chosen)
-            if done := self._sweep(night, rule, wanted, flags, batch, waiting=waiting):
-                return done
+        # Most rules find nobody in most nights: asking costs next to nothing, a sweep has to be put together.
+        there = [place for place, (_, where) in enumerate(found) if self._many(where, night)]
+        shared = self.unit.kit.backend.capabilities.concurrent_writers
+        # Whom somebody else just holds is left for the end: they may let go, or have made of it what does not fall.
+        for waiting in (False, True) if shared else (True,):
+            for place in there:
+                if done := self._recycle(night, found, place, kept, batch, waiting=waiting):
+                    return done
         return 0
+
+    def _recycle(
+        self,
+        night: Night,
+        found: list[tuple[RecycleRule, Where]],
+        place: int,
+        kept: set[Id],
+        batch: int,
+        *,
+        waiting: bool,
+    ) -> int:
+        """Up to *batch* of those that fall by the rule at *place* of those that are *found*."""
+        rule, where = found[place]
+        # The first rule that fires decides: the customers of those before this one are gone by now, but for those that
+        # somebody held, who may have let go in between.
+        if place and self.unit.kit.backend.capabilities.concurrent_writers:
+            where &= ~Or(tuple(earlier for _, earlier in found[:place]))
+        if self.unit.kit.hooks.listens_to_recycling:
+            chosen = self._chosen(night, rule, where, kept, batch)
+            if not chosen:
+                return 0
+            where &= F.id.one_of(chosen)
+        flags = {one.key: also for one, also in found[place:]}
+        return self._sweep(night, rule, where, flags, batch, waiting=waiting)
 
     def _chosen(self, night: Night, rule: RecycleRule, where: Where, kept: set[Id], batch: int) -> list[Id]:
         """Up to *batch* of those that fall by *rule* and that no plugin keeps."""
@@ -207,6 +221,13 @@ class Recycling:
             self._customers.tell(events, [notice for event in events for notice in _notices(event)])
             given += len(customers)
         return given
+
+    def _many(self, where: Where, night: Night) -> int:
+        """How many customers *where* holds for."""
+        unit, asked = self.unit, Tally(measures=[count()], where=where)
+        plan, finish = unit.kit.checker.tally(self._customers.schema, asked, self._context(night))
+        (many,) = finish(unit.reading().tally(plan))[0]
+        return cast(int, many)
 
     def _chunks(self, where: Where, context: Context) -> Iterator[list[Customer]]:
         """The customers in lists that are read before the next is asked for, so that one may write in between."""
