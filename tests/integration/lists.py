@@ -355,7 +355,7 @@ def records(maker: Maker, many: int) -> Iterator[list[Any]]:
         )
         for n in range(many)
     ]  # fmt: skip
-    stamps = {"tenant": "main", "version": 1}
+    stamps: dict[str, Any] = {"tenant": "main", "version": 1}
     yield [
         OwnershipEntry(
             id=maker.id(), created_at=at(n), updated_at=at(n), customer_id=of(customers, n, 3), kind="claimed",

@@ -14,7 +14,7 @@ import pytest
 from salescrm import Crm, Customer, F, Forbidden, InvalidValue, NotFound, Policy, StaleWrite, Where, Work
 from salescrm.catalog import schemas
 from salescrm.entities import ChangeEntry, Collaborator, Notice, OutboxEvent, OwnershipEntry
-from salescrm.errors import LeftBehind, TransferRefused
+from salescrm.errors import LeftBehind, StateRefused, TransferRefused
 from salescrm.errors.refusals import LeftOver
 from salescrm.labels import Label
 from salescrm.locale import message
@@ -256,6 +256,35 @@ def test_what_waits_for_approval_can_not_be_transferred_again(connect: Connect) 
     with pytest.raises(TransferRefused) as refusal:
         crm.run(lambda work: work.transfers.transfer([acme.id], to="cy", reason="换区").waits, by="ann")
     assert ("pending", acme.number) == (refusal.value.code, refusal.value.unmet[0].subject)
+
+
+def test_nobody_edits_past_an_approval(connect: Connect) -> None:
+    """What the policy wants approved is no matter of a field; and nothing is taken from under a request."""
+    pool = Pool(key="north", label=Label("North", "北区"), everyone=True)
+    crm = staffed(connect(policy=asking(pools=(pool,))))
+    acme, other = own(crm, level="A"), own(crm, "别家", level="A")
+
+    def states(customer: Customer) -> list[str]:
+        found = list[str]()
+
+        def edit(work: Work) -> None:
+            work.customers.edit(customer.id, owner_id=Id("bo"))
+
+        def release(work: Work) -> None:
+            work.pools.release(customer.id, reason="不跟了")
+
+        for act in (edit, release):
+            try:
+                crm.run(act, by="ann")
+            except StateRefused as refusal:
+                found.append(refusal.state)
+        return found
+
+    crm.run(lambda work: work.transfers.transfer([acme.id], to="bo", reason="调岗").request, by="ann")
+    assert ["waiting for the approval of a transfer"] * 2 == states(acme)
+    assert ["to be transferred with an approval"] == states(other)
+    # Giving it back to the pool is no transfer.
+    assert ("ann", None) == (look(crm, acme).owner_id, look(crm, other).owner_id)
 
 
 def test_only_what_one_may_change(connect: Connect) -> None:

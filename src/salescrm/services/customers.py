@@ -128,7 +128,8 @@ class CustomerService(Service[Customer]):
         Another ``owner_id`` is an assignment, and a line in the ownership ledger.
 
         Raises:
-            StateRefused: It is in a pool, whose rules say who gets it: claim or assign it there.
+            StateRefused: It is in a pool, whose rules say who gets it: claim or assign it there.  Or a transfer of it has
+                to be approved, or is waiting to be: `transfers.transfer` asks for that.
             InvalidValue: No owner, where there are pools: `pools.release` says why.  A parent that stands below it.
         """
         before = self.read(customer)

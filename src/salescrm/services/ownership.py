@@ -71,6 +71,7 @@ class Ownership:
             raise StateRefused(
                 "Customer", before.number, f"in the pool {before.pool_id}", "be edited to have an owner"
             )
+        self._not_past_approval(before)
         if after.owner_id is None:
             if unit.policy.pools:
                 raise InvalidValue(
@@ -94,6 +95,21 @@ class Ownership:
             record_id=before.id, owner_id=after.owner_id, previous_owner_id=before.owner_id
         )
         return owned, (told,), (entry,)
+
+    def _not_past_approval(self, customer: Customer) -> None:
+        """Refuses an edit that would be a transfer that nobody approved, or would take from under one that is asked for.
+
+        Raises:
+            StateRefused: A transfer of *customer* waits for approval, or would have to.
+        """
+        state = None
+        if customer.transfer_pending:
+            state = "waiting for the approval of a transfer"
+        flows = self.unit.policy.flows_of("transfer")
+        if customer.owner_id is not None and any(self.unit.holds(customer, flow.where) for flow in flows):
+            state = state or "to be transferred with an approval"
+        if state is not None:
+            raise StateRefused("Customer", customer.number, state, "be edited to have another owner")
 
     @whole
     def give(

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from typing import Literal
-
-import attrs
 
 from salescrm.calendars import start_of_day
 from salescrm.entities import Contact, Customer, OwnershipEntry
 from salescrm.entities.customers import in_pool
 from salescrm.errors import (
-    ClaimRefused,
     Forbidden,
     InvalidDefinition,
     InvalidValue,
-    NotFound,
     ProtectionRefused,
     StateRefused,
 )
 from salescrm.events import CustomerProtected
-from salescrm.labels import Label
 from salescrm.page import Page
 from salescrm.policy import Policies, Policy, Pool
 from salescrm.query import EVERYTHING, F, Where
@@ -39,19 +33,12 @@ from salescrm.services.hiding import hidden_from, refuse_hidden
 from salescrm.services.ownership import Ownership
 from salescrm.services.recycling import Recycling
 from salescrm.services.simulating import simulate
+from salescrm.services.taking import Taken, Taking, id_of, pool_named
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, clean_text
 from salescrm.whole import whole
 
-__all__ = ["PoolService", "Taken"]
-
-
-@attrs.frozen(kw_only=True)
-class Taken:
-    """What came of a claim or an assignment: the *customers* as they now are, and why others were *refused*."""
-
-    customers: tuple[Customer, ...]
-    refused: tuple[ClaimDecision, ...] = ()
+__all__ = ["PoolService"]
 
 
 class PoolService:
@@ -63,6 +50,7 @@ class PoolService:
         self._ownership = Ownership(unit)
         self._claimers = Claimers(unit)
         self._falls = Falls(unit)
+        self._taking = Taking(unit)
 
     def find(
         self,
@@ -82,7 +70,7 @@ class PoolService:
             InvalidValue: There is no such pool.
             InvalidQuestion: It asks by a field that the pool hides.
         """
-        found = self._pool(pool)
+        found = pool_named(self.unit, pool)
         sorting = orders(order)
         plain = self._is_admin(found) or not found.hidden_fields
         if not plain:
@@ -99,7 +87,7 @@ class PoolService:
         found = self.unit.repository(Contact).stream(F.customer_id == read.id, order=[F.name])
         if read.owner_id is not None or read.pool_id is None:
             return tuple(found)
-        pool = self._pool(read.pool_id)
+        pool = pool_named(self.unit, read.pool_id)
         if self._is_admin(pool):
             return tuple(found)
         return tuple(map(hidden_from(self.unit, pool, Contact), found))
@@ -133,10 +121,10 @@ class PoolService:
             return may_claim(
                 customer, at, claimer,
                 now=unit.now(), zone=unit.zone_of(at), policy_version=unit.policy.version,
-                counts=self._counts(customer, at, member.id),
+                counts=self._taking.counts(customer, at, member.id),
             )  # fmt: skip
 
-        return self._take(customers, pool, member.id, "claimed", None, partial, decide)
+        return self._taking.take(customers, pool, member.id, "claimed", None, decide, partial=partial)
 
     @whole
     def assign(
@@ -168,10 +156,10 @@ class PoolService:
                 raise Forbidden(unit.member, "assign", "Customer", customer.id)
             return may_be_assigned(
                 customer, at, claimer,
-                policy_version=unit.policy.version, counts=self._counts(customer, at, member.id),
+                policy_version=unit.policy.version, counts=self._taking.counts(customer, at, member.id),
             )  # fmt: skip
 
-        return self._take(customers, pool, member.id, "assigned", reason, partial, decide)
+        return self._taking.take(customers, pool, member.id, "assigned", reason, decide, partial=partial)
 
     @whole
     def release(self, customer: Customer | Id, *, reason: str, pool: str | None = None) -> Customer:
@@ -192,6 +180,10 @@ class PoolService:
             raise InvalidValue("OwnershipEntry", "reason", reason, "why it is given back")
         if before.owner_id is None:
             raise StateRefused("Customer", before.number, "without an owner", "be released")
+        if before.transfer_pending:
+            raise StateRefused(
+                "Customer", before.number, "waiting for the approval of a transfer", "be released"
+            )
         target = self._ownership.pool_of(before) if pool is None else self._open(pool)
         if target is None:
             raise StateRefused("Customer", before.number, "of no pool", "be released")
@@ -260,7 +252,7 @@ class PoolService:
         Raises:
             InvalidValue: No such pool, or *days* is no whole number from 0 to 3,650.
         """
-        found = None if pool is None else self._pool(pool)
+        found = None if pool is None else pool_named(self.unit, pool)
         return self._falls.outlook(member=None if member is None else Id(member), pool=found, days=days)
 
     def simulate(self, *, at: datetime, policy: Policy | Policies | None = None) -> Simulation:
@@ -307,101 +299,17 @@ class PoolService:
         if problems:
             raise InvalidDefinition("Policy", problems)
 
-    def _take(
-        self,
-        customers: Iterable[Customer | Id],
-        pool: str | None,
-        to: Id,
-        kind: Literal["claimed", "assigned"],
-        reason: str | None,
-        partial: bool,
-        decide: Callable[[Customer, Pool, Claimer], ClaimDecision],
-    ) -> Taken:
-        wanted = self._wanted(customers, pool)
-        decisions = list(self._decisions(wanted, to, decide))
-        refused = [one for one in decisions if not one.allowed]
-        if refused and not partial:
-            raise ClaimRefused(to, tuple(refused))
-        allowed = [customer for (customer, _), one in zip(wanted, decisions, strict=True) if one.allowed]
-        taken = self._ownership.give(allowed, to, kind=kind, reason=reason)
-        there = {one.id for one in taken}
-        late = [
-            attrs.evolve(one, verdict="already-owned", inputs=(), next_change=None)
-            for one in decisions
-            if one.allowed and one.customer_id not in there
-        ]
-        if late and not partial:
-            raise ClaimRefused(to, tuple(late))
-        return Taken(customers=tuple(taken), refused=(*refused, *late))
-
-    def _wanted(
-        self, customers: Iterable[Customer | Id], pool: str | None
-    ) -> list[tuple[Customer, Pool | None]]:
-        """What is wanted as it is now, each once, with the pool that it is to come from."""
-        chosen = None if pool is None else self._pool(pool)
-        if isinstance(customers, str | Customer):
-            raise InvalidValue("Customer", "id", customers, "a list of customers or of their ids")
-        ids = list(dict.fromkeys(map(self._id_of, customers)))
-        read = self._customers.many(ids)
-        for id in ids:
-            if id not in read:
-                raise NotFound("Customer", id[:80])
-        known = {one.key: one for one in self.unit.policy.pools}
-        return [(read[id], chosen or known.get(read[id].pool_id or "")) for id in ids]
-
-    def _decisions(
-        self,
-        wanted: Sequence[tuple[Customer, Pool | None]],
-        to: Id,
-        decide: Callable[[Customer, Pool, Claimer], ClaimDecision],
-    ) -> Iterator[ClaimDecision]:
-        claimers: dict[str, Claimer] = {}
-        for customer, found in wanted:
-            pool = found or self._nowhere()
-            claimer = claimers.get(pool.key)
-            if claimer is None:
-                mine = [one.id for one, at in wanted if (at or pool).key == pool.key]
-                claimer = self._claimers.claimer(to, pool, mine)
-            decision = decide(customer, pool, claimer)
-            yield decision
-            if decision.allowed:
-                claimer = claimer.after_one(counts=self._counts(customer, pool, to))
-            claimers[pool.key] = claimer
-
-    def _nowhere(self) -> Pool:
-        """Stands for the pool of a customer that is in none."""
-        return Pool(key="", label=Label("the pool", "公海"))
-
-    def _counts(self, customer: Customer, pool: Pool, to: Id) -> bool:
-        """Whether *customer* would count for the cap of *pool*."""
-        owned = customer.owned_by(to, at=self.unit.now())
-        return pool.claims.cap is not None and self.unit.holds(owned, pool.claims.counted)
-
-    def _id_of(self, customer: Customer | Id) -> Id:
-        if isinstance(customer, Customer):
-            if customer.tenant != self.unit.tenant:
-                raise InvalidValue("Customer", "tenant", customer.tenant, f"a record of {self.unit.tenant}")
-            return customer.id
-        if type(customer) is not str:
-            raise InvalidValue("Customer", "id", customer, "the id of a customer")
-        return customer
-
     def _read(self, customer: Customer | Id) -> Customer:
         """*customer* as the caller read it, or read now where only its id is given."""
-        id = self._id_of(customer)
+        id = id_of(self.unit, customer)
         return customer if isinstance(customer, Customer) else self._customers.get(id)
 
     def _now(self, customer: Customer | Id) -> Customer:
         """*customer* as it is now, if the member may see it, whatever the caller has in hand."""
-        return self._customers.get(self._id_of(customer))
-
-    def _pool(self, key: str) -> Pool:
-        if type(key) is not str:
-            raise InvalidValue("Customer", "pool_id", key, "the key of a pool")
-        return self.unit.policy.pool(key)
+        return self._customers.get(id_of(self.unit, customer))
 
     def _open(self, key: str) -> Pool:
-        pool = self._pool(key)
+        pool = pool_named(self.unit, key)
         if not pool.enabled:
             raise InvalidValue("Customer", "pool_id", key, "a pool that is open")
         return pool

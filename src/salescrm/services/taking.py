@@ -1,0 +1,136 @@
+"""Taking customers out of pools, whoever decides that one may: each asked about in turn, then all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal, TypeAlias
+
+import attrs
+
+from salescrm.entities import Customer
+from salescrm.errors import ClaimRefused, InvalidValue, NotFound
+from salescrm.labels import Label
+from salescrm.policy import Pool
+from salescrm.rules.claiming import ClaimDecision, Claimer
+from salescrm.services.claimers import Claimers
+from salescrm.services.ownership import Ownership
+from salescrm.unit import UnitOfWork
+from salescrm.values import Id
+
+__all__ = ["Taken", "Taking", "id_of", "pool_named"]
+
+#: Whether somebody may have a customer of a pool.
+Decide: TypeAlias = Callable[[Customer, Pool, Claimer], ClaimDecision]
+
+
+@attrs.frozen(kw_only=True)
+class Taken:
+    """What came of a claim or an assignment: the *customers* as they now are, and why others were *refused*."""
+
+    customers: tuple[Customer, ...]
+    refused: tuple[ClaimDecision, ...] = ()
+
+
+class Taking:
+    """How customers come out of pools, in one Work."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self.unit = unit
+        self._customers = unit.repository(Customer)
+        self._ownership = Ownership(unit)
+        self._claimers = Claimers(unit)
+
+    def take(
+        self,
+        customers: Iterable[Customer | Id],
+        pool: str | None,
+        to: Id,
+        kind: Literal["claimed", "assigned"],
+        reason: str | None,
+        decide: Decide,
+        *,
+        partial: bool,
+    ) -> Taken:
+        """
+        *customers* in the hands of *to*, as far as *decide* allows it: all, or none of them unless *partial*.
+
+        Raises:
+            ClaimRefused: *to* may not have one of them, or somebody else was faster; every such customer is named.
+        """
+        wanted = self._wanted(customers, pool)
+        decisions = list(self._decisions(wanted, to, decide))
+        refused = [one for one in decisions if not one.allowed]
+        if refused and not partial:
+            raise ClaimRefused(to, tuple(refused))
+        allowed = [customer for (customer, _), one in zip(wanted, decisions, strict=True) if one.allowed]
+        taken = self._ownership.give(allowed, to, kind=kind, reason=reason)
+        there = {one.id for one in taken}
+        late = [
+            attrs.evolve(one, verdict="already-owned", inputs=(), next_change=None)
+            for one in decisions
+            if one.allowed and one.customer_id not in there
+        ]
+        if late and not partial:
+            raise ClaimRefused(to, tuple(late))
+        return Taken(customers=tuple(taken), refused=(*refused, *late))
+
+    def _wanted(
+        self, customers: Iterable[Customer | Id], pool: str | None
+    ) -> list[tuple[Customer, Pool | None]]:
+        """What is wanted as it is now, each once, with the pool that it is to come from."""
+        chosen = None if pool is None else pool_named(self.unit, pool)
+        if isinstance(customers, str | Customer):
+            raise InvalidValue("Customer", "id", customers, "a list of customers or of their ids")
+        ids = list(dict.fromkeys(id_of(self.unit, one) for one in customers))
+        read = self._customers.many(ids)
+        for id in ids:
+            if id not in read:
+                raise NotFound("Customer", id[:80])
+        known = {one.key: one for one in self.unit.policy.pools}
+        return [(read[id], chosen or known.get(read[id].pool_id or "")) for id in ids]
+
+    def _decisions(
+        self,
+        wanted: Sequence[tuple[Customer, Pool | None]],
+        to: Id,
+        decide: Decide,
+    ) -> Iterator[ClaimDecision]:
+        claimers: dict[str, Claimer] = {}
+        for customer, found in wanted:
+            pool = found or self._nowhere()
+            claimer = claimers.get(pool.key)
+            if claimer is None:
+                mine = [one.id for one, at in wanted if (at or pool).key == pool.key]
+                claimer = self._claimers.claimer(to, pool, mine)
+            decision = decide(customer, pool, claimer)
+            yield decision
+            if decision.allowed:
+                claimer = claimer.after_one(counts=self.counts(customer, pool, to))
+            claimers[pool.key] = claimer
+
+    def _nowhere(self) -> Pool:
+        """Stands for the pool of a customer that is in none."""
+        return Pool(key="", label=Label("the pool", "公海"))
+
+    def counts(self, customer: Customer, pool: Pool, to: Id) -> bool:
+        """Whether *customer* would count for the cap of *pool*."""
+        owned = customer.owned_by(to, at=self.unit.now())
+        return pool.claims.cap is not None and self.unit.holds(owned, pool.claims.counted)
+
+
+def id_of(unit: UnitOfWork, customer: Customer | Id) -> Id:
+    """The id of *customer*, which is one of this tenant's."""
+    if isinstance(customer, Customer):
+        if customer.tenant != unit.tenant:
+            raise InvalidValue("Customer", "tenant", customer.tenant, f"a record of {unit.tenant}")
+        return customer.id
+    if type(customer) is not str:
+        raise InvalidValue("Customer", "id", customer, "the id of a customer")
+    return customer
+
+
+def pool_named(unit: UnitOfWork, key: str) -> Pool:
+    """The pool of the policy in force called *key*, open or not."""
+    if type(key) is not str:
+        raise InvalidValue("Customer", "pool_id", key, "the key of a pool")
+    return unit.policy.pool(key)
