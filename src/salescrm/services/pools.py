@@ -114,8 +114,8 @@ class PoolService:
             InvalidValue: There is no such pool.
         """
         unit = self.unit
-        member = self._claimers.member(unit.member if by is None else by)
-        self._claimers.take_turn(member.id)
+        member_id = self._claimers.known_as(unit.member if by is None else by)
+        self._claimers.take_turn(member_id)
 
         def decide(customer: Customer, at: Pool, claimer: Claimer) -> ClaimDecision:
             return may_claim(
@@ -123,7 +123,7 @@ class PoolService:
                 now=unit.now(), zone=unit.zone_of(at), policy_version=unit.policy.version,
             )  # fmt: skip
 
-        return self._take(customers, pool, member.id, "claimed", None, partial, decide)
+        return self._take(customers, pool, member_id, "claimed", None, partial, decide)
 
     @whole
     def assign(
@@ -145,15 +145,15 @@ class PoolService:
             ClaimRefused: *to* may not have one of them.
         """
         unit = self.unit
-        member = self._claimers.member(to)
-        self._claimers.take_turn(member.id)
+        member_id = self._claimers.known_as(to)
+        self._claimers.take_turn(member_id)
 
         def decide(customer: Customer, at: Pool, claimer: Claimer) -> ClaimDecision:
             if not self._is_admin(at):
                 raise Forbidden(unit.member, "assign", "Customer", customer.id)
             return may_be_assigned(customer, at, claimer, policy_version=unit.policy.version)
 
-        return self._take(customers, pool, member.id, "assigned", reason, partial, decide)
+        return self._take(customers, pool, member_id, "assigned", reason, partial, decide)
 
     @whole
     def release(self, customer: Customer | Id, *, reason: str, pool: str | None = None) -> Customer:
