@@ -1,7 +1,8 @@
 """
 ``python -m bench``: one table of ratios to hand-written code on the bare driver, and the other figures we promise.
 
-Without options it takes some ten minutes on two cores; ``--quick`` less than one, on less data, to see that all runs.
+Without options it takes half an hour on two cores, most of it for the millions of W6 and W7; ``--quick`` two minutes, on less
+data, to see that all runs.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import claims, costs, memory, outlook, pools
+from bench import claims, costs, memory, outlook, pools, simulating
 from bench.arena import PEERS
 from bench.engines import Scale, run_engine
 from bench.results import Line, as_json, as_markdown
 
 _ENGINES = ("sqlite", "postgresql")
 _WORKS = ("W1", "W2", "W3", "W4", "W5", "W6")
-_POOLS = ("W7", "W8", "claims", "outlook")
+_POOLS = ("W7", "W8", "claims", "outlook", "simulate")
 _OTHERS = ("memory", "import", "maven", "stream")
 
 
@@ -73,6 +74,8 @@ def _lines(only: list[str], options: argparse.Namespace) -> Iterator[Line]:
             yield from claims.in_batches(engine, scale)
         if "outlook" in only:
             yield from outlook.measure(engine, scale)
+        if "simulate" in only:
+            yield from simulating.measure(engine, scale)
     if "outlook" in only:
         yield from outlook.measure("memory", scale)
     if "memory" in only:
@@ -88,7 +91,7 @@ def _lines(only: list[str], options: argparse.Namespace) -> Iterator[Line]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m bench", description=__doc__)
     parser.add_argument("--only", help=f"works to run, by comma: {','.join([*_WORKS, *_POOLS, *_OTHERS])}")
-    parser.add_argument("--engine", default=",".join(_ENGINES), help="engines for W1 to W6, by comma")
+    parser.add_argument("--engine", default=",".join(_ENGINES), help="engines, by comma")
     parser.add_argument("--rounds", type=int, help="rounds of each race (at least 5 mean something)")
     parser.add_argument(
         "--peers", action=argparse.BooleanOptionalAction, default=True, help="the other libraries"

@@ -8,14 +8,17 @@ to all of them.  The median of the rounds' ratios is the result.
 from __future__ import annotations
 
 import gc
+import resource
 import statistics
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import attrs
 
 from bench.clocks import Clock, wall_clock
 
-__all__ = ["Chunk", "Ratio", "race", "typical"]
+__all__ = ["Chunk", "Ratio", "peak_megabytes", "race", "typical"]
 
 
 @attrs.frozen
@@ -57,6 +60,16 @@ def typical(chunk: Chunk, *, rounds: int) -> float:
     """The median time of one unit of *chunk*'s work, in seconds, after one round to warm up."""
     times = [_timed(chunk) / chunk.work for _ in range(rounds + 1)]
     return statistics.median(times[1:])
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has held so far."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # ru_maxrss begins with what the parent held when it forked.
+        line = next(line for line in status.read_text(encoding="ascii").splitlines() if "VmHWM" in line)
+        return int(line.split()[1]) / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def _timed(chunk: Chunk) -> float:

@@ -20,6 +20,7 @@ from bench.arena import clock_of
 from bench.databases import Database
 from bench.engines import Scale, new_database
 from bench.handwritten.recycling import PostgresNight, SqliteNight
+from bench.handwritten.rows import iso
 from bench.material import POOL, RULE, ZONE
 from bench.measuring import Chunk, race
 from bench.results import Line
@@ -28,11 +29,12 @@ from salescrm.labels import Label
 from salescrm.policy import Policy, Pool, RecycleRule
 from tests import servers
 
-__all__ = ["recycle"]
+__all__ = ["FIRST", "an_hour_into", "falling", "load", "policy", "recycle"]
 
 _LIMIT: Final = 30
 _DAYS: Final = 20
-_FIRST: Final = date(2026, 3, 2)
+#: The first night.
+FIRST: Final = date(2026, 3, 2)
 _DAY: Final = timedelta(days=1)
 #: What a night writes, where, and in an order that two contenders share. We log the run itself too, a row a night.
 _WRITTEN: Final = {
@@ -57,7 +59,7 @@ class _Nights:
     """One contender's nights: each call of `run` is the next one."""
 
     night: Callable[[date], object]
-    day: date = _FIRST
+    day: date = FIRST
 
     def run(self) -> None:
         self.night(self.day)
@@ -68,19 +70,18 @@ def recycle(engine: str, scale: Scale) -> Iterator[Line]:
     """W7 on *engine*."""
     with new_database(engine) as database:
         database.migrate()
-        # Those of the first day have their last safe day on the eve of the first night.
-        database.load_quiet(scale.quiet, start_of_day(_FIRST - (_LIMIT + 1) * _DAY, ZONE), _DAYS)
+        load(database, scale.quiet)
         databases = {name: database.copy() for name in ("driver", "salescrm")}
-        now = [start_of_day(_FIRST, ZONE)]
+        now = [start_of_day(FIRST, ZONE)]
         hand = _by_hand(databases["driver"])
         crm = salescrm.connect(databases["salescrm"].url, policy=policy(), clock=lambda: now[0])
 
         def by_hand(day: date) -> None:
             begin = start_of_day(day, ZONE)
-            hand.run(_an_hour_into(day), begin, start_of_day(day - _LIMIT * _DAY, ZONE), day)
+            hand.run(an_hour_into(day), begin, _safe_from(day), day)
 
         def ours(day: date) -> None:
-            now[0] = _an_hour_into(day)
+            now[0] = an_hour_into(day)
             crm.tick()
 
         nights = {"driver": _Nights(by_hand), "salescrm": _Nights(ours)}
@@ -107,7 +108,25 @@ def recycle(engine: str, scale: Scale) -> Iterator[Line]:
             )
 
 
-def _an_hour_into(day: date) -> datetime:
+def load(database: Database, count: int) -> None:
+    """*count* customers, of which as many fall in each of the first twenty nights."""
+    # Those of the first day have their last safe day on the eve of the first night.
+    database.load_quiet(count, start_of_day(FIRST - (_LIMIT + 1) * _DAY, ZONE), _DAYS)
+
+
+def falling(engine: str) -> str:
+    """SQL of who falls in the first night."""
+    before = iso(_safe_from(FIRST))
+    return f"quiet_since < '{before}'" if engine == "sqlite" else f"quiet_since < timestamptz '{before}'"
+
+
+def _safe_from(day: date) -> datetime:
+    """Who has been heard of since then is safe when *day* begins."""
+    return start_of_day(day - _LIMIT * _DAY, ZONE)
+
+
+def an_hour_into(day: date) -> datetime:
+    """When the run of *day* happens."""
     return start_of_day(day, ZONE) + timedelta(hours=1)
 
 

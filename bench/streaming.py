@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import Final
 
 import salescrm
 from bench.material import MEMBER, drafts
+from bench.measuring import peak_megabytes
 from salescrm.imports import import_files, loads_plan
 
 _PLAN: Final = """
@@ -53,11 +53,8 @@ def main(count: int) -> None:
             start = time.perf_counter()
             result = import_files(crm, loads_plan(_PLAN), folder, by=MEMBER)
             seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes on Linux, bytes on macOS.
-    megabytes = peak / (1e6 if sys.platform == "darwin" else 1e3)
     added = sum(one.counts.added for one in result.records)
-    print(json.dumps({"added": added, "seconds": seconds, "megabytes": megabytes}))
+    print(json.dumps({"added": added, "seconds": seconds, "megabytes": peak_megabytes()}))
 
 
 if __name__ == "__main__":

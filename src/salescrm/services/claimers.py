@@ -29,12 +29,21 @@ class Claimers:
         self._members = unit.unscoped(Member)
         self._ledger = unit.unscoped(OwnershipEntry)
 
-    def member(self, id: str) -> Member:
-        """The member *id*; one that a host keeps elsewhere is taken for active."""
-        known = self._members.peek(Id(clean_text(id, entity="Member", field="id", limit=64)))
-        if known is None and not id.strip():
+    def known_as(self, id: str) -> Id:
+        """
+        *id* as that of a member, who is not read before it is their turn.
+
+        Raises:
+            InvalidValue: Nobody can be called that.
+        """
+        checked = Id(clean_text(id, entity="Member", field="id", limit=64))
+        if not checked.strip():
             raise InvalidValue("Member", "id", id, "the id of a member")
-        return known or Member(id=Id(id), name=id)
+        return checked
+
+    def member(self, id: Id) -> Member:
+        """The member *id*; one that a host keeps elsewhere is taken for active."""
+        return self._members.peek(id) or Member(id=id, name=id)
 
     def take_turn(self, member_id: Id) -> None:
         """

@@ -114,17 +114,17 @@ class PoolService:
             InvalidValue: There is no such pool.
         """
         unit = self.unit
-        member = self._claimers.member(unit.member if by is None else by)
-        self._claimers.take_turn(member.id)
+        member_id = self._claimers.known_as(unit.member if by is None else by)
+        self._claimers.take_turn(member_id)
 
         def decide(customer: Customer, at: Pool, claimer: Claimer) -> ClaimDecision:
             return may_claim(
                 customer, at, claimer,
                 now=unit.now(), zone=unit.zone_of(at), policy_version=unit.policy.version,
-                counts=self._taking.counts(customer, at, member.id),
+                counts=self._taking.counts(customer, at, member_id),
             )  # fmt: skip
 
-        return self._taking.take(customers, pool, member.id, "claimed", None, decide, partial=partial)
+        return self._taking.take(customers, pool, member_id, "claimed", None, decide, partial=partial)
 
     @whole
     def assign(
@@ -146,8 +146,8 @@ class PoolService:
             ClaimRefused: *to* may not have one of them.
         """
         unit = self.unit
-        member = self._claimers.member(to)
-        self._claimers.take_turn(member.id)
+        member_id = self._claimers.known_as(to)
+        self._claimers.take_turn(member_id)
 
         def decide(customer: Customer, at: Pool, claimer: Claimer) -> ClaimDecision:
             # Of a customer that is in no pool any more an admin of some pool is told just that.
@@ -156,10 +156,10 @@ class PoolService:
                 raise Forbidden(unit.member, "assign", "Customer", customer.id)
             return may_be_assigned(
                 customer, at, claimer,
-                policy_version=unit.policy.version, counts=self._taking.counts(customer, at, member.id),
+                policy_version=unit.policy.version, counts=self._taking.counts(customer, at, member_id),
             )  # fmt: skip
 
-        return self._taking.take(customers, pool, member.id, "assigned", reason, decide, partial=partial)
+        return self._taking.take(customers, pool, member_id, "assigned", reason, decide, partial=partial)
 
     @whole
     def release(self, customer: Customer | Id, *, reason: str, pool: str | None = None) -> Customer:
