@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -310,6 +311,42 @@ def test_no_figure_is_ever_cut(desk: Desk, monkeypatch: pytest.MonkeyPatch, widt
     assert ("█" in shown) == (width == "200")
 
 
+RULES = """
+    [[pools]]
+    key = "north"
+    en = "North"
+    zh = "北区公海"
+    everyone = true
+    [[pools.rules]]
+    key = "quiet"
+    en = "Not followed up"
+    zh = "久未跟进"
+    anchor = "no_follow_up"
+    limit = 30
+"""
+
+
+def test_pools_are_simulated(desk: Desk) -> None:
+    """Under the policy that is told, or under another one to try; a table for people, JSON for programs; nothing is changed."""
+    rules = desk.write("rules.toml", dedent(RULES))
+    stricter = desk.write("stricter.toml", dedent(RULES.replace("30", "5")))
+    with salescrm.connect(desk.url) as crm:
+        crm.migrate()
+        crm.run(lambda work: work.customers.create(name="云帆", owner_id="ann").id, by="li")
+        now = crm.kit.clock()
+    soon = (now + timedelta(days=20)).date().isoformat()
+    command = ["pools", "simulate", "--until", soon, "--policy", rules]
+    assert [] == desk.json(*command)["falls"]
+    (fall,) = desk.json(*command, "--what-if", stricter)["falls"]
+    assert ("云帆", "ann", "quiet") == (fall["customer"], fall["owner_id"], fall["rule"])
+    shown = desk.run(*command, "--what-if", stricter, "--by", "owner", "--lang", "zh")
+    assert "公海回收预演 · 负责人" in shown.stdout
+    past = desk.run("pools", "simulate", "--until", "2020-01-01", "--policy", rules)
+    assert (2, "") == (past.exit_code, past.stdout)
+    with salescrm.connect(desk.url) as crm, crm.begin(by="li") as work:
+        assert 1 == work.customers.count(F.owner_id == "ann")
+
+
 def test_every_command_has_help() -> None:
     for command in (
         [],
@@ -320,6 +357,8 @@ def test_every_command_has_help() -> None:
         ["migrate"],
         ["tick"],
         ["check-policy"],
+        ["pools"],
+        ["pools", "simulate"],
     ):
         result = CliRunner().invoke(cli, [*command, "--help"])
         assert 0 == result.exit_code

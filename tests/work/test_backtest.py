@@ -218,5 +218,6 @@ def test_it_shows_itself(crm: Crm, clock: Clock) -> None:
     assert "两套规则都会落入 0 个，仅 A 0 个，仅 B 1 个" == result.explain("zh").splitlines()[-1]
     plain = json.loads(json.dumps(result.to_plain()))
     assert (0, 1) == (len(plain["a"]["falls"]), len(plain["b"]["falls"]))
+    assert [("b", "云帆<i>", False)] == result.frame("polars").select("policy", "customer", "wrong").rows()
     with pytest.raises(InvalidValue, match="held"):
         result.chart("en", "weather")  # type: ignore[arg-type]  # that is the point

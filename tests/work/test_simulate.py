@@ -209,5 +209,7 @@ def test_it_shows_itself(connect: Connect, clock: Clock) -> None:
         assert "<b>" not in shown
     plain = json.loads(json.dumps(simulation.to_plain()))
     assert ["2026-03-18", "2026-03-18"] == [one["day"] for one in plain["falls"]]
+    frame = simulation.frame("polars")
+    assert [("云帆0", ["sooner"]), ("云帆1", ["sooner"])] == frame.select("customer", "fired").rows()
     with pytest.raises(InvalidValue, match="owner"):
         simulation.counts("weather")  # type: ignore[arg-type]  # that is the point

@@ -170,7 +170,7 @@ class Backtest:
         sides = {"A": self.a, "B": self.b}
         match of:
             case "held":
-                shown = {WORDS["really"].text(lang): self.really, **sides}
+                shown = {**sides, WORDS["really"].text(lang): self.really}
                 series = [(name, dict(side.held)) for name, side in shown.items()]
             case "falls":
                 series = [(name, dict(_by_owner(side.falls))) for name, side in sides.items()]

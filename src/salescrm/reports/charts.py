@@ -10,7 +10,7 @@ import attrs
 
 __all__ = ["Chart", "Series"]
 
-_COLORS: Final = ("#4c78a8", "#f58518", "#54a24b")
+_COLORS: Final = ("#4c78a8", "#f58518", "#9aa0a6")
 _FONT: Final = 12
 _THICK: Final = 14
 _GAP: Final = 8

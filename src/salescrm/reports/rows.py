@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from copy import copy
 from typing import Any, Generic, TypeVar, overload
 
 __all__ = ["Rows"]
@@ -19,13 +20,15 @@ class Rows(Sequence[T], Generic[T]):
     Of a shared column every different value is kept once. Equal to a sequence of equal values.
     """
 
-    __slots__ = ("_codes", "_make", "_own", "_places", "_values")
+    __slots__ = ("_codes", "_make", "_order", "_own", "_places", "_values")
 
     def __init__(self, make: Callable[..., T], *, own: int, shared: int) -> None:
         self._make = make
         self._own: tuple[list[Any], ...] = tuple([] for _ in range(own))
         self._places = tuple(array("I") for _ in range(shared))
         self._values: tuple[list[Any], ...] = tuple([] for _ in range(shared))
+        #: Which row comes where, once they are arranged.
+        self._order: array[int] | None = None
         self._codes: tuple[dict[Hashable, int], ...] = tuple({} for _ in range(shared))
 
     def add(self, own: Sequence[Any], shared: Sequence[Hashable]) -> None:
@@ -44,28 +47,27 @@ class Rows(Sequence[T], Generic[T]):
 
     def counts(self, column: int) -> dict[Any, int]:
         """How many rows have each value of that shared *column*, as they first come."""
-        values = self._values[column]
-        return {values[code]: many for code, many in Counter(self._places[column]).items()}
+        values, places = self._values[column], self._places[column]
+        codes = places if self._order is None else (places[row] for row in self._order)
+        return {values[code]: many for code, many in Counter(codes).items()}
 
     def arranged(self, column: int, position: Callable[[Any], Any]) -> Rows[T]:
-        """The rows by the *position* of their value of that shared *column*, else as they are; without those of None."""
+        """These rows by the *position* of their value of that shared *column*, else as they came; without those of None."""
         places = [position(value) for value in self._values[column]]
         buckets: dict[Any, array[int]] = {place: array("I") for place in places if place is not None}
         for row, code in enumerate(self._places[column]):
             place = places[code]
             if place is not None:
                 buckets[place].append(row)
-        arranged: Rows[T] = Rows(self._make, own=len(self._own), shared=len(self._places))
-        order = [buckets[place] for place in sorted(buckets)]
-        for old, new in zip(self._own, arranged._own, strict=True):  # of our own kind
-            new.extend(old[row] for rows in order for row in rows)
-        for codes, fresh in zip(self._places, arranged._places, strict=True):
-            fresh.extend(codes[row] for rows in order for row in rows)
-        arranged._values, arranged._codes = self._values, self._codes
+        order = array("I")
+        for place in sorted(buckets):
+            order.extend(buckets.pop(place))
+        arranged = copy(self)
+        arranged._order = order  # noqa: SLF001  # of our own kind
         return arranged
 
     def __len__(self) -> int:
-        return len(self._places[0])
+        return len(self._places[0] if self._order is None else self._order)
 
     @overload
     def __getitem__(self, index: int) -> T: ...
@@ -74,6 +76,8 @@ class Rows(Sequence[T], Generic[T]):
     def __getitem__(self, index: int | slice) -> T | tuple[T, ...]:
         if isinstance(index, slice):
             return tuple(self[one] for one in range(*index.indices(len(self))))
+        if self._order is not None:
+            index = self._order[index]
         own = (column[index] for column in self._own)
         shared = (values[places[index]] for places, values in zip(self._places, self._values, strict=True))
         return self._make(*own, *shared)
