@@ -16,8 +16,13 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import servers
+
+# Timing decides no test: how fast examples are made says how busy this machine is.
+settings.register_profile("salescrm", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("salescrm")
 
 REQUIRED: Final = frozenset(filter(None, os.environ.get("SALESCRM_REQUIRE_ENGINES", "").split(",")))
 

@@ -128,7 +128,7 @@ def test_tick_without_the_calendar_of_a_rule_is_refused(desk: Desk) -> None:
     policy.write_text(policy.read_text(encoding="utf-8") + 'calendar = "office"\n', encoding="utf-8")
     refused = desk.tick("--policy", policy)
     assert (2, "") == (refused.exit_code, refused.stdout)
-    assert "公海 north 的规则 quiet：calendar 为 'office'" in refused.stderr
+    assert "公海 north：规则 quiet：calendar 为 'office'" in refused.stderr
 
 
 def test_check_policy_tells_what_is_not_meant(desk: Desk) -> None:

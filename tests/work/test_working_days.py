@@ -105,7 +105,7 @@ def test_a_calendar_that_is_not_there_is_refused_when_one_connects(connect: Call
             calendars={"chinna": WeekCalendar()},
         )
     assert (
-        "pool north, rule quiet: calendar is 'china', which neither the policy nor connect() has; nearest: chinna",
+        "pool north: rule quiet: calendar is 'china', which neither the policy nor connect() has; nearest: chinna",
     ) == refusal.value.problems
 
 

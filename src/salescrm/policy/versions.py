@@ -75,7 +75,7 @@ class Policies:
         for version in self.versions:
             known = (*given, *(one.key for one in version.calendars))
             named = [
-                (f"pool {pool.key}, rule {rule.key}", rule.calendar)
+                (f"pool {pool.key}: rule {rule.key}", rule.calendar)
                 for pool in version.pools
                 for rule in pool.rules
             ]
@@ -85,10 +85,10 @@ class Policies:
                     continue
                 if calendar not in known:
                     near = ", ".join(nearest(calendar, known)) or "none"
-                    problems.append(
-                        f"{place}: calendar is {calendar!r}, "
-                        f"which neither the policy nor connect() has; nearest: {near}"
+                    problem = (
+                        f"calendar is {calendar!r}, which neither the policy nor connect() has; nearest: {near}"
                     )
+                    problems.append(f"{place}: {problem}")
                 elif calendar not in given:
                     version.calendar(calendar)
         if problems:
