@@ -138,6 +138,7 @@ def season(request: pytest.FixtureRequest) -> Season:
     return SEASONS[request.param]
 
 
+@pytest.mark.timeout(500)
 def test_every_story_ends_on_its_day(connect: Callable[..., Crm], clock: Clock, season: Season) -> None:
     """Foretold, night by night and made up for: the same customers fall on the same days by the same rules."""
     by_night, made_up = (

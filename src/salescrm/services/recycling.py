@@ -71,8 +71,12 @@ class Recycling:
         Those that a plugin keeps are added to *kept*, and are not asked about again.
         """
         found = self._falls(night)
-        # Most rules find nobody in most nights: asking costs next to nothing, a sweep has to be put together.
-        there = [place for place, (_, where) in enumerate(found) if self._many(where, night)]
+        # Most nights and rules find nobody: asking costs next to nothing, a sweep has to be put together.
+        if not self._many(Or(tuple(where for _, where in found)), night):
+            return 0
+        there = [
+            place for place, (_, where) in enumerate(found) if len(found) == 1 or self._many(where, night)
+        ]
         shared = self.unit.kit.backend.capabilities.concurrent_writers
         # Whom somebody else just holds is left for the end: they may let go, or have made of it what does not fall.
         for waiting in (False, True) if shared else (True,):

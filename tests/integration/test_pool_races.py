@@ -1,0 +1,176 @@
+"""Many want the same customers at once: each has one owner, no limit is passed, nobody pays for a refusal, nothing falls twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from salescrm import Crm, Customer, F, Work
+from salescrm.entities import ChangeEntry, Notice, OutboxEvent, OwnershipEntry
+from tests.integration.pool_racing import careless, compete, opened
+
+_SCRIPT = Path(__file__).with_name("pool_racing.py")
+#: Seconds; a machine that does other things too needs many times what a quiet one does.
+_LONGEST = 500
+
+pytestmark = pytest.mark.timeout(550)
+
+
+def fill(work: Work, many: int, owner: str | None = None) -> None:
+    work.customers.create_many(
+        Customer(name=f"客户{n}", number=f"N{n:05}", owner_id=owner)  # type: ignore[arg-type]  # an id
+        for n in range(many)
+    )
+
+
+def race(url: str, workers: int, how: str, cap: int = 100) -> dict[str, dict[str, Any]]:
+    """What each of so many processes says, all let go at once."""
+    run = subprocess.run(
+        [sys.executable, str(_SCRIPT), url, how, str(workers), str(cap)],
+        capture_output=True, text=True, timeout=_LONGEST, check=False,
+    )  # fmt: skip
+    assert (0, "") == (run.returncode, run.stderr)
+    said: dict[str, dict[str, Any]] = json.loads(run.stdout)
+    assert [] == [one["error"] for one in said.values() if "error" in one]
+    assert workers == len(said)
+    return said
+
+
+def faults(crm: Crm) -> Iterator[str]:
+    """Whatever is wrong with owners, ledger, log and limits after a race."""
+    with crm.begin(by="witness") as work:
+        customers = {one.id: one for one in work.customers.stream()}
+        ledger = list(work.repository(OwnershipEntry).stream(order=[F.customer_id, F.id]))
+        log = list(
+            work.repository(ChangeEntry).stream(
+                F.entity == "customers", order=[F.record_id, F.record_version]
+            )
+        )
+        told = Counter(one.name for one in work.repository(OutboxEvent).stream(F.name != "CustomerCreated"))
+    lines: defaultdict[str, list[OwnershipEntry]] = defaultdict(list)
+    for entry in ledger:
+        lines[entry.customer_id].append(entry)
+    changes: defaultdict[str, list[list[Any]]] = defaultdict(list)
+    first: dict[str, str | None] = {}
+    for change in log:
+        if change.kind == "added":
+            first[change.record_id] = change.changes.get("owner_id", [None, None])[1]
+        else:
+            changes[change.record_id].append(change.changes["owner_id"])
+    for id, customer in customers.items():
+        owner = first[id]
+        for was, now in changes[id]:
+            if was != owner:
+                yield f"{customer.number}: the log says that {was} had it, who was {owner}"
+            owner = now
+        if owner != customer.owner_id:
+            yield f"{customer.number}: owned by {customer.owner_id}, and by {owner} in the log"
+        if customer.version != 1 + len(changes[id]):
+            yield f"{customer.number}: of version {customer.version} after {len(changes[id])} changes"
+        moves = Counter((one.from_id, one.to_id) for one in lines[id])
+        if moves != Counter((was, now) for was, now in changes[id]):
+            yield f"{customer.number}: ledger and log differ"
+        if (customer.owner_id is None) != (customer.pool_id == "north"):
+            yield f"{customer.number}: neither owned nor in the pool, or both"
+    limits, kinds = crm.policy.pools[0].claims, Counter(one.kind for one in ledger)
+    cap, daily = limits.cap or 0, limits.daily or 0
+    if (kinds["claimed"], kinds["released"]) != (told["CustomerClaimed"], told["CustomerReleased"]):
+        yield f"the ledger has {kinds}, the events are {told}"
+    for member, held in Counter(one.owner_id for one in customers.values() if one.owner_id).items():
+        if held > cap:
+            yield f"{member} has {held}"
+    for member, many in Counter(one.to_id for one in ledger if one.kind == "claimed").items():
+        if many > daily:
+            yield f"{member} has claimed {many}"
+
+
+def agreed(crm: Crm, said: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Whatever is wrong with what each of them says to have got: nobody pays for a refusal, or wins and gets nothing."""
+    with crm.begin(by="witness") as work:
+        claims = work.repository(OwnershipEntry).stream(F.kind == "claimed")
+        paid = Counter(one.to_id for one in claims)
+    for worker, one in said.items():
+        if one["claimed"] != paid[worker]:  # type: ignore[index]  # an id is text
+            yield f"{worker} got {one['claimed']} and was counted {paid[worker]}"  # type: ignore[index]  # as said
+
+
+@pytest.mark.parametrize(
+    "which, workers, many, cap",
+    [("sqlite_url", 16, 5_000, 320), ("postgres_url", 16, 5_000, 320), ("mongodb_url", 8, 100, 13)],
+)
+def test_processes_claim_at_once(
+    which: str, workers: int, many: int, cap: int, request: pytest.FixtureRequest
+) -> None:
+    """Whatever comes between, each customer has one owner, and all that is written of it agrees."""
+    url = request.getfixturevalue(which)
+    with opened(url, cap=cap) as crm:
+        crm.migrate()
+        crm.run(fill, many, by="boss")
+        said = race(url, workers, "claim", cap)
+        assert [] == [*faults(crm), *agreed(crm, said)]
+        assert many == crm.run(lambda work: work.customers.count(F.owner_id.is_set()), by="witness")
+        assert many <= sum(one["claimed"] for one in said.values())
+
+
+def test_a_hundred_threads_claim_at_once(memory_url: str) -> None:
+    """In one process, in memory."""
+    with opened(memory_url, cap=52) as crm:
+        crm.run(fill, 5_000, by="boss")
+        names = [f"thread{n}" for n in range(100)]
+        with ThreadPoolExecutor(100) as threads:
+            said = dict(zip(names, threads.map(lambda name: compete(crm, name), names), strict=True))
+        assert [] == [*faults(crm), *agreed(crm, said)]
+        assert 5_000 == crm.run(lambda work: work.customers.count(F.owner_id.is_set()), by="witness")
+
+
+@pytest.mark.parametrize("which", ["memory_url", "sqlite_url", "postgres_url"])
+def test_a_claim_without_compare_and_set_is_caught(which: str, request: pytest.FixtureRequest) -> None:
+    """The control: whoever writes without looking again takes what somebody has, and the same eyes see it."""
+    url = request.getfixturevalue(which)
+    with opened(url) as crm:
+        crm.migrate()
+        crm.run(fill, 200, by="boss")
+        if which == "memory_url":
+            with ThreadPoolExecutor(16) as threads:
+                list(threads.map(lambda n: careless(crm, f"thread{n}"), range(16)))
+        else:
+            race(url, 4, "careless")
+        assert any(True for _ in faults(crm))
+
+
+@pytest.mark.parametrize("which, workers", [("sqlite_url", 6), ("postgres_url", 6), ("mongodb_url", 3)])
+def test_ticks_at_once_do_nothing_twice(which: str, workers: int, request: pytest.FixtureRequest) -> None:
+    """Of several at once, one after missed nights: each customer falls once and each is warned once a rung."""
+    url = request.getfixturevalue(which)
+    many = 300 if which == "mongodb_url" else 1_000
+    with opened(url) as crm:
+        crm.migrate()
+        crm.run(fill, many, "ann", by="boss")
+        crm.tick()
+    said = race(url, workers, "tick")
+    with opened(url, days=12) as crm:
+        assert [] == list(faults(crm))
+        with crm.begin(by="witness") as work:
+            lines = Counter(one.customer_id for one in work.repository(OwnershipEntry).stream())
+            events = Counter(
+                (one.name, one.record_id, one.data.get("rule"), one.data.get("days_left"))
+                for one in work.repository(OutboxEvent).stream(F.name != "CustomerCreated")
+            )
+            notices = Counter(
+                (one.record_id, one.kind, one.data.get("rule"), one.data.get("days_left"))
+                for one in work.repository(Notice).stream()
+            )
+        # Ten days of quiet: warned seven, three and one before, on the way to the fall on the eleventh.
+        assert {1} == {*lines.values()} == {*events.values()} == {*notices.values()}
+        assert (many, 4 * many, 4 * many) == (len(lines), len(events), len(notices))
+        assert (many, 3 * many, 12) == tuple(
+            sum(one[what] for one in said.values()) for what in ("recycled", "warned", "nights")
+        )
