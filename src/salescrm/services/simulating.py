@@ -21,7 +21,7 @@ from salescrm.reports.rows import Rows
 from salescrm.reports.simulation import Fall, FallWarning, Named, Simulation, Stop
 from salescrm.rules.nights import Night, due, stranded
 from salescrm.services.forecasting import Course, Falling, Forecast, Warned
-from salescrm.services.recycling import BATCH, Recycling, Told
+from salescrm.services.recycling import BATCH, WORKER, Recycling, Told
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, moment
 
@@ -197,7 +197,8 @@ def _night_by_night(unit: UnitOfWork, forecast: Forecast, found: _Found) -> None
             seen = visible.many([customer.id for customer, _ in falling])
             for customer, fired in falling:
                 gone = left_to(night.pool.key, at=night.begin)
-                forecast.become[customer.id] = gone | {"version": customer.version + 1}
+                stamps = {"version": customer.version + 1, "updated_at": night.begin, "updated_by": WORKER}
+                forecast.become[customer.id] = gone | stamps
                 if customer.id in seen:
                     found.falls_on(customer, Falling(night, fired))
         warned = [

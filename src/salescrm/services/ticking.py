@@ -7,14 +7,12 @@ from typing import Final
 from salescrm.rules.nights import Night
 from salescrm.running import repeat
 from salescrm.services.pools import PoolService
-from salescrm.services.recycling import BATCH, Ran, Recycling
+from salescrm.services.recycling import BATCH, WORKER, Ran, Recycling
 from salescrm.unit import Kit, UnitOfWork
 from salescrm.values import Id
 
 __all__ = ["tick"]
 
-#: Who the runs are signed by.
-_WORKER: Final = Id("pools")
 #: A tick among many waits for its turn again and again.
 _ATTEMPTS: Final = 50
 
@@ -28,7 +26,7 @@ def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
     """
 
     def begin() -> UnitOfWork:
-        return UnitOfWork(kit, kit.backend.open(tenant), member=_WORKER, owned=True)
+        return UnitOfWork(kit, kit.backend.open(tenant), member=WORKER, owned=True)
 
     def checked(work: UnitOfWork) -> list[Night]:
         PoolService(work).check(work.policy)
