@@ -334,7 +334,7 @@ def test_pools_are_simulated(desk: Desk) -> None:
         crm.run(lambda work: work.customers.create(name="云帆", owner_id="ann").id, by="li")
         now = crm.kit.clock()
     soon = (now + timedelta(days=20)).date().isoformat()
-    command = ["pools", "simulate", "--until", soon, "--policy", rules]
+    command: list[str | Path] = ["pools", "simulate", "--until", soon, "--policy", rules]
     assert [] == desk.json(*command)["falls"]
     (fall,) = desk.json(*command, "--what-if", stricter)["falls"]
     assert ("云帆", "ann", "quiet") == (fall["customer"], fall["owner_id"], fall["rule"])
