@@ -20,7 +20,7 @@ from salescrm.entities import OutboxEvent, OwnershipEntry
 from salescrm.labels import Label
 from salescrm.policy import Policies, Pool, PoolWarning, RecycleRule
 from salescrm.policy.pools import Anchor, Exemption, Told
-from salescrm.query import EVERYTHING, F, ago, start_of, today
+from salescrm.query import EVERYTHING, F, Where, ago, start_of, today
 from salescrm.reports.simulation import Simulation
 from salescrm.storage import Backend
 from salescrm.testing import Clock, Maker
@@ -50,16 +50,15 @@ EXEMPT: Final[tuple[tuple[Exemption, ...] | None, ...]] = (
 )  # fmt: skip
 CALENDARS: Final[Mapping[str, Calendar]] = {"week": WeekCalendar(), "holidays": Holidays()}
 
-wheres = st.sampled_from(
-    [
-        EVERYTHING, EVERYTHING, F.level == "A", F.level.is_null(), ~(F.level == "B"),
-        # Counted from now: each night asks for something else.
-        F.last_follow_up_at < ago(days=9), F.purchase_deadline < today(), F.first_contact_at < start_of("week"),
-        (F.purchase_deadline >= today()) | (F.level == "A"),
-        # One hop away, and there even for what falling changes.
-        F.parent.level == "A", F.parent.owner_id.is_null(), F.parent.owned_since < ago(days=5),
-    ]
-)  # fmt: skip
+ALONE: Final[list[Where]] = [
+    EVERYTHING, EVERYTHING, EVERYTHING, F.level == "A", F.level.is_null(), ~(F.level == "B"), F.parent.level == "A",
+    # Counted from now: each night asks for something else.
+    F.last_follow_up_at < ago(days=9), F.purchase_deadline < today(), F.first_contact_at < start_of("week"),
+    (F.purchase_deadline >= today()) | (F.level == "A"),
+]  # fmt: skip
+#: One hop away, and there for what falling changes.
+ENTWINED: Final[list[Where]] = [F.parent.owner_id.is_null(), F.parent.owned_since < ago(days=5)]
+wheres = st.sampled_from([*ALONE, *ALONE, *ALONE, *ENTWINED])
 days_ago = st.one_of(st.none(), st.integers(-3, 25))
 
 
@@ -69,7 +68,7 @@ def rule(draw: st.DrawFn, key: str) -> RecycleRule:
         key=key,
         label=LABEL,
         anchor=draw(st.sampled_from(get_args(Anchor))),
-        limit=draw(st.one_of(st.integers(1, 20), st.just("never"))),
+        limit=draw(st.one_of(st.integers(1, 9), st.integers(1, 20), st.just("never"))),
         calendar=draw(st.sampled_from([None, None, "week", "holidays"])),
         where=draw(wheres),
         exempt=draw(st.sampled_from(EXEMPT)),
@@ -92,11 +91,11 @@ def pools(draw: st.DrawFn) -> tuple[Pool, ...]:
         Pool(
             key=key,
             label=LABEL,
-            where=draw(wheres),
+            where=draw(st.one_of(st.just(EVERYTHING), wheres)),
             priority=draw(st.integers(0, 2)),
             admins=("boss",),
             time_zone=draw(st.sampled_from([None, *ZONES])),
-            rules=[draw(rule(f"{key}-{n}")) for n in range(draw(st.integers(0, 3)))],
+            rules=[draw(rule(f"{key}-{n}")) for n in range(draw(st.sampled_from([0, 1, 2, 2, 3])))],
         )
         for key in ("north", "south")
     )
@@ -121,7 +120,7 @@ def policies(draw: st.DrawFn) -> list[Policy]:
 @st.composite
 def customers(draw: st.DrawFn) -> list[Customer]:
     make, found = Maker(at=START - timedelta(days=60), seed="s"), list[Customer]()
-    for _ in range(draw(st.integers(1, 9))):
+    for _ in range(draw(st.integers(3, 9))):
 
         def at(days: int | None) -> Moment | None:
             return None if days is None else START - timedelta(days=days, hours=draw(st.integers(0, 23)))
@@ -130,7 +129,7 @@ def customers(draw: st.DrawFn) -> list[Customer]:
         since = at(owned)
         found.append(
             make.customer(
-                owner_id=draw(st.sampled_from(["ann", "bo", "ann", None])),
+                owner_id=draw(st.sampled_from(["ann", "bo", "ann", "bo", None])),
                 level=draw(st.sampled_from([None, "A", "B"])),
                 parent_id=draw(st.sampled_from([None, *(one.id for one in found)])),
                 owned_since=since,

@@ -85,9 +85,7 @@ class Policies:
                     continue
                 if calendar not in known:
                     near = ", ".join(nearest(calendar, known)) or "none"
-                    problem = (
-                        f"calendar is {calendar!r}, which neither the policy nor connect() has; nearest: {near}"
-                    )
+                    problem = f"calendar is {calendar!r}, which neither the policy nor connect() has; nearest: {near}"
                     problems.append(f"{place}: {problem}")
                 elif calendar not in given:
                     version.calendar(calendar)

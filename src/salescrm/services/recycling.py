@@ -26,10 +26,12 @@ from salescrm.rules.recycling import belongs, falls, warned
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id
 
-__all__ = ["BATCH", "Ran", "Recycling", "Told"]
+__all__ = ["BATCH", "WORKER", "Ran", "Recycling", "Told"]
 
 #: How many customers one transaction takes; locks last as long as it does.
 BATCH: Final = 20_000
+#: Who the runs are signed by.
+WORKER: Final = Id("pools")
 _DAY: Final = timedelta(days=1)
 #: How many customers are read at a time, and the ids of how many.
 _AT_ONCE: Final = 500

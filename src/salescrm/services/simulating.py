@@ -22,7 +22,7 @@ from salescrm.reports.simulation import Fall, FallWarning, Named, Simulation, St
 from salescrm.rules.nights import Night, due, stranded
 from salescrm.services.forecasting import Course, Falling, Forecast, Warned
 from salescrm.services.nights import Nights
-from salescrm.services.recycling import BATCH, Recycling, Told
+from salescrm.services.recycling import BATCH, WORKER, Recycling, Told
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, moment
 
@@ -39,7 +39,10 @@ def simulate(unit: UnitOfWork, *, at: datetime, policy: Policy | Policies | None
     held = Recycling(unit).held()
     if problems := stranded(policies.at(now), held):
         raise InvalidDefinition("Policy", problems)
-    stretches = due(policies, Nights(unit).through(), now=now, until=until)
+    laid_out = due(policies, Nights(unit).through(), now=now, until=until)
+    # As in `Nights.due`: of a pool that is closed by now no missed night is made up for.
+    open_now = {pool.key for pool in policies.at(now).ranked_pools}
+    stretches = [one for one in laid_out if one.pool.key in open_now or one.night(one.first).begin > now]
     found = _Found(unit)
     forecast = Forecast(unit, stretches)
     if forecast.entwined:
@@ -197,7 +200,8 @@ def _night_by_night(unit: UnitOfWork, forecast: Forecast, found: _Found) -> None
             seen = visible.many([customer.id for customer, _ in falling])
             for customer, fired in falling:
                 gone = left_to(night.pool.key, at=night.begin)
-                forecast.become[customer.id] = gone | {"version": customer.version + 1}
+                stamps = {"version": customer.version + 1, "updated_at": night.begin, "updated_by": WORKER}
+                forecast.become[customer.id] = gone | stamps
                 if customer.id in seen:
                     found.falls_on(customer, Falling(night, fired))
         warned = [

@@ -8,14 +8,12 @@ from salescrm.rules.nights import Night
 from salescrm.running import repeat
 from salescrm.services.nights import Nights
 from salescrm.services.pools import PoolService
-from salescrm.services.recycling import BATCH, Ran, Recycling
+from salescrm.services.recycling import BATCH, WORKER, Ran, Recycling
 from salescrm.unit import Kit, UnitOfWork
 from salescrm.values import Id
 
 __all__ = ["tick"]
 
-#: Who the runs are signed by.
-_WORKER: Final = Id("pools")
 #: A tick among many waits for its turn again and again.
 _ATTEMPTS: Final = 50
 
@@ -29,7 +27,7 @@ def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
     """
 
     def begin() -> UnitOfWork:
-        return UnitOfWork(kit, kit.backend.open(tenant), member=_WORKER, owned=True)
+        return UnitOfWork(kit, kit.backend.open(tenant), member=WORKER, owned=True)
 
     def begun(work: UnitOfWork) -> list[Night]:
         PoolService(work).check(work.policy)
