@@ -8,7 +8,7 @@ goes through `repository`, which adds the change-log entry and the events to the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, tzinfo
 from functools import cached_property
@@ -98,7 +98,7 @@ class UnitOfWork:
         self._repositories: dict[type[Record], Repository[Record]] = {}
         self._services: dict[Callable[..., Any], Any] = {}
         #: What `holds` has found out about questions.
-        self._answers: dict[tuple[type, int, int], tuple[Test, tuple[Any, ...], Where, Context]] = {}
+        self._answers: dict[tuple[type, int, int], tuple[Test, Sequence[Any], Where, Context]] = {}
 
     def now(self) -> Moment:
         """The moment of this Work: the same from its first call to its last."""
@@ -185,8 +185,10 @@ class UnitOfWork:
         if found is None:
             schema = self.kit.by_record[type(record)]
             asked = self.kit.checker.all(schema, where, (), context)
-            found = self._answers[key] = (condition(schema, asked.plan.where), asked.values, where, context)
-        return found[0](record, found[1], self.reading().get)
+            found = (condition(schema, asked.plan.where), asked.values, where, context)
+            self._answers[key] = found
+        test, values, *_ = found
+        return test(record, values, self.reading().get)
 
     def write(self, *writes: Write) -> None:
         """Does *writes*, all or none; a failure ends this unit of work, for nobody may commit half of one."""
