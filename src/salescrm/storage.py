@@ -145,7 +145,8 @@ class Store(Protocol):
         Changes what matches as `change` does, and inserts for each changed record one new record per template of *rows*.
 
         Inside the engine where it can: nothing but the number of changed records comes back.  The templates' sources see
-        the record, and the plan's flags hold or fail, as it was before; `meaning.swept_rows` says what they mean.  No
+        the record, and the plan's flags hold or fail, as it was before; `meaning.swept_rows` says what they mean.  Of a
+        plan with a limit and no order it takes any that match, as many as the limit.  No
         column of kind NESTED or EXTRA is among *values*.  A value missing where a column needs one is `EngineError`.
         """
 

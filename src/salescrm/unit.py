@@ -188,8 +188,10 @@ class UnitOfWork:
                 self._answers.clear()
             schema = self.kit.by_record[type(record)]
             asked = self.kit.checker.all(schema, where, (), context)
-            found = self._answers[key] = (condition(schema, asked.plan.where), asked.values, where, context)
-        return found[0](record, found[1], self.reading().get)
+            found = (condition(schema, asked.plan.where), asked.values, where, context)
+            self._answers[key] = found
+        test, values, *_ = found
+        return test(record, values, self.reading().get)
 
     def write(self, *writes: Write) -> None:
         """Does *writes*, all or none; a failure ends this unit of work, for nobody may commit half of one."""

@@ -355,18 +355,17 @@ def records(maker: Maker, many: int) -> Iterator[list[Any]]:
         )
         for n in range(many)
     ]  # fmt: skip
-    stamps: dict[str, Any] = {"tenant": "main", "version": 1}
     yield [
         OwnershipEntry(
             id=maker.id(), created_at=at(n), updated_at=at(n), customer_id=of(customers, n, 3), kind="claimed",
-            at=at(n), from_id=of(sellers, n, 3), to_id=of(sellers, n, 7), pool="sea", **stamps,
+            at=at(n), from_id=of(sellers, n, 3), to_id=of(sellers, n, 7), pool="sea", version=1,
         )
         for n in range(many)
     ]  # fmt: skip
     yield [
         Notice(
             id=maker.id(), created_at=at(n), updated_at=at(n), member_id=of(sellers, n, 7), kind="recycled",
-            entity="customers", record_id=of(customers, n, 3), data={}, seen_at=None if n % 9 == 0 else at(n), **stamps,
+            entity="customers", record_id=of(customers, n, 3), data={}, seen_at=None if n % 9 == 0 else at(n), version=1,
         )
         for n in range(many)
     ]  # fmt: skip

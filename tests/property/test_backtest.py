@@ -57,6 +57,17 @@ def rule(key: str) -> st.SearchStrategy[RecycleRule]:
     )
 
 
+def _is_sound(limits: ClaimLimits) -> bool:
+    """Whether a policy takes it: no limit below a shorter one, and nothing reserved for nobody."""
+    daily = limits.daily or 0
+    reserved = limits.reserved_members or limits.reserved_teams
+    return (
+        min(limits.cap or 99, limits.weekly or 99) >= daily
+        and (limits.cap or 99) >= (limits.weekly or 0)
+        and bool(not limits.arrival or reserved)
+    )
+
+
 limits = st.builds(
     ClaimLimits,
     cap=st.one_of(st.none(), st.integers(2, 6)),
@@ -68,7 +79,7 @@ limits = st.builds(
     arrival=st.integers(0, 3),
     reserved_members=st.sampled_from([(), ("ann",)]),
     reserved_teams=st.sampled_from([(), ("east",)]),
-)
+).filter(_is_sound)
 
 
 @st.composite

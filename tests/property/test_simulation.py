@@ -19,7 +19,7 @@ from salescrm.calendars import Calendar, WeekCalendar, start_of_day
 from salescrm.entities import OutboxEvent, OwnershipEntry
 from salescrm.labels import Label
 from salescrm.policy import Policies, Pool, PoolWarning, RecycleRule
-from salescrm.policy.pools import Anchor, Exemption, Told
+from salescrm.policy.pools import Anchor, Exemption, Never, Told
 from salescrm.query import EVERYTHING, F, Where, ago, start_of, today
 from salescrm.reports.simulation import Simulation
 from salescrm.storage import Backend
@@ -64,24 +64,28 @@ days_ago = st.one_of(st.none(), st.integers(-3, 25))
 
 @st.composite
 def rule(draw: st.DrawFn, key: str) -> RecycleRule:
+    limit: int | Never = draw(st.one_of(st.integers(1, 9), st.integers(1, 20), st.just("never")))
+    calendar = draw(st.sampled_from([None, None, "week", "holidays"]))
+    rungs = draw(
+        st.lists(st.tuples(st.integers(1, 9), st.sampled_from(get_args(Told))), max_size=3, unique=True)
+    )
+    # Of what never happens nobody is warned, and nobody before it could be known; a policy refuses to say so.
+    most = 0 if limit == "never" else 9 if calendar else limit - 1
     return RecycleRule(
         key=key,
         label=LABEL,
         anchor=draw(st.sampled_from(get_args(Anchor))),
-        limit=draw(st.one_of(st.integers(1, 9), st.integers(1, 20), st.just("never"))),
-        calendar=draw(st.sampled_from([None, None, "week", "holidays"])),
+        limit=limit,
+        calendar=calendar,
         where=draw(wheres),
         exempt=draw(st.sampled_from(EXEMPT)),
-        warnings=[
-            PoolWarning(days=days, to=to)
-            for days, to in draw(
-                st.lists(
-                    st.tuples(st.integers(1, 9), st.sampled_from(get_args(Told))),
-                    max_size=3,
-                )
-            )
-        ],
+        warnings=[PoolWarning(days=days, to=to) for days, to in rungs if days <= most],
     )
+
+
+def sound(rules: list[RecycleRule]) -> list[RecycleRule]:
+    """Those of *rules* that contradict none before them."""
+    return list({(one.anchor, one.where): one for one in reversed(rules)}.values())[::-1]
 
 
 @st.composite
@@ -95,7 +99,7 @@ def pools(draw: st.DrawFn) -> tuple[Pool, ...]:
             priority=draw(st.integers(0, 2)),
             admins=("boss",),
             time_zone=draw(st.sampled_from([None, *ZONES])),
-            rules=[draw(rule(f"{key}-{n}")) for n in range(draw(st.sampled_from([0, 1, 2, 2, 3])))],
+            rules=sound([draw(rule(f"{key}-{n}")) for n in range(draw(st.sampled_from([0, 1, 2, 2, 3])))]),
         )
         for key in ("north", "south")
     )

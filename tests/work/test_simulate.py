@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import attrs
 import pytest
 
 from salescrm import Crm, F, InvalidDefinition, InvalidValue, Policy, Where
@@ -125,11 +126,12 @@ def test_each_version_decides_from_its_moment(connect: Connect, clock: Clock) ->
 
 def test_runs_that_will_refuse_to_start_are_told(connect: Connect, clock: Clock) -> None:
     """A version closes the pool that will hold a customer by then: what comes after it is not told."""
-    closing = policy(quiet(3), version=2, since=clock() + timedelta(days=10), enabled=False)
+    first = policy(quiet(3))
+    closed = attrs.evolve(first.pools[0], enabled=False)
     other = Pool(key="south", label=Label("South", "南区公海"), where=F.level == "Z")
     versions = [
-        policy(quiet(3)),
-        Policy(version=2, effective_from=closing.effective_from, pools=[*closing.pools, other]),
+        first,
+        Policy(version=2, effective_from=clock() + timedelta(days=10), pools=[closed, other]),
     ]
     crm = connect(policy=versions)
     fill(crm, "ann")
@@ -171,7 +173,8 @@ class OwnOnly:
 
 @pytest.mark.parametrize("where", [F.level.is_null(), F.parent.owner_id.is_null()], ids=["alone", "entwined"])
 def test_a_member_is_told_of_what_they_see(connect: Connect, clock: Clock, where: Where) -> None:
-    crm = connect(policy=policy(quiet(3, where=where)), access=OwnOnly())
+    ladder = [PoolWarning(days=2), PoolWarning(days=1)]
+    crm = connect(policy=policy(quiet(3, where=where, warnings=ladder)), access=OwnOnly())
     fill(crm, "ann", "bo", "ann")
     at = clock() + timedelta(days=9)
     seen = {}
@@ -179,14 +182,14 @@ def test_a_member_is_told_of_what_they_see(connect: Connect, clock: Clock, where
         with crm.begin(by=member) as work:
             simulation = work.pools.simulate(at=at)
             seen[member] = (len(simulation.falls), len(simulation.warnings))
-    # The rung of seven days lies before the first day.
     assert {"boss": (3, 6), "ann": (2, 4), "bo": (1, 2), "cy": (0, 0)} == seen
 
 
 def test_it_shows_itself(connect: Connect, clock: Clock) -> None:
     """As a sentence, a table, HTML without a hole, JSON, bars; in both languages."""
     ladder = [PoolWarning(days=1, to="manager")]
-    crm = connect(policy=policy(quiet(3, warnings=ladder), quiet(2, key="sooner", warnings=ladder)))
+    sooner = quiet(2, key="sooner", where=F.level.is_null(), warnings=ladder)
+    crm = connect(policy=policy(quiet(3, warnings=ladder), sooner))
     fill(crm, "ann", "bo")
     with crm.begin(by="boss") as work:
         simulation = work.pools.simulate(at=clock() + timedelta(days=9))
