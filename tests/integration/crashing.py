@@ -34,24 +34,26 @@ class Fuse:
 
 
 def lay(fuse: Fuse) -> None:
-    """Puts *fuse* into every connection that this process opens from now on."""
-
-    class Cursor(psycopg.Cursor[Any]):
-        def execute(self, *arguments: Any, **options: Any) -> Any:
-            fuse.burn()
-            return super().execute(*arguments, **options)
-
-        def executemany(self, *arguments: Any, **options: Any) -> None:
-            fuse.burn()
-            super().executemany(*arguments, **options)
+    """Puts *fuse* before every statement that this process sends from now on."""
+    # Of psycopg's cursors all: those of a connection are made by its factory, the store makes raw ones of its own.
+    for name in ("execute", "executemany", "copy"):
+        _burning(name, fuse)
 
     def connected(connection: Any, record: object) -> None:
-        if isinstance(connection, psycopg.Connection):
-            connection.cursor_factory = Cursor
-        else:
+        if not isinstance(connection, psycopg.Connection):
             connection.set_trace_callback(fuse.burn)
 
     sa.event.listen(sa.pool.Pool, "connect", connected)
+
+
+def _burning(name: str, fuse: Fuse) -> None:
+    send = getattr(psycopg.Cursor, name)
+
+    def burn(self: Any, *arguments: Any, **options: Any) -> Any:
+        fuse.burn()
+        return send(self, *arguments, **options)
+
+    setattr(psycopg.Cursor, name, burn)
 
 
 def create_and_move(work: Work) -> None:
