@@ -34,8 +34,7 @@ class Fuse:
 
 
 def lay(fuse: Fuse) -> None:
-    """Puts *fuse* into every connection that this process opens from now on."""
-
+    """Puts *fuse* before every statement that this process sends from now on."""
     wait = psycopg.Connection.wait
 
     def burn_and_wait(self: psycopg.Connection[Any], *arguments: Any, **options: Any) -> Any:

@@ -49,6 +49,11 @@ def drawn(work: Work, dice: random.Random, many: int) -> list[Id]:
     return dice.sample(free, min(many, len(free)))
 
 
+def give_back(work: Work, customer: Id) -> None:
+    """Into the pool again."""
+    work.pools.release(customer, reason="试试")
+
+
 def compete(crm: Crm, worker: str, many: int = 40) -> dict[str, Any]:
     """Claims, and now and then gives back, until the pool is empty or a limit is reached; what came of it."""
     dice = random.Random(worker)  # no secret
@@ -75,10 +80,7 @@ def compete(crm: Crm, worker: str, many: int = 40) -> dict[str, Any]:
         if limits and not taken.customers:
             break
         if taken.customers and dice.random() < 0.1:
-            given = dice.choice(taken.customers)
-            crm.run(
-                lambda work, given=given: work.pools.release(given.id, reason="试试"), by=worker, attempts=500
-            )  # type: ignore[misc]  # bound now
+            crm.run(give_back, dice.choice(taken.customers).id, by=worker, attempts=500)
     return {"claimed": claimed, "refused": refused}
 
 

@@ -87,9 +87,9 @@ def faults(crm: Crm) -> Iterator[str]:
     for member, held in Counter(one.owner_id for one in customers.values() if one.owner_id).items():
         if held > cap:
             yield f"{member} has {held}"
-    for member, many in Counter(one.to_id for one in ledger if one.kind == "claimed").items():
+    for claimer, many in Counter(one.to_id for one in ledger if one.kind == "claimed").items():
         if many > daily:
-            yield f"{member} has claimed {many}"
+            yield f"{claimer} has claimed {many}"
 
 
 def agreed(crm: Crm, said: dict[str, dict[str, Any]]) -> Iterator[str]:

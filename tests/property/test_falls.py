@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import salescrm
 from salescrm import Customer, F, Work
-from salescrm.calendars import WeekCalendar, day_of, start_of_day
+from salescrm.calendars import Calendar, WeekCalendar, day_of, start_of_day
 from salescrm.entities.customers import FOR_GOOD
 from salescrm.labels import Label
 from salescrm.policy import Pool, RecycleRule
@@ -28,7 +28,19 @@ from salescrm.values import Id, Moment
 _DAY: Final = timedelta(days=1)
 #: In Havana midnight is skipped and comes twice, in Kathmandu a day begins at a quarter; 2026 has both changes.
 ZONES: Final = ("UTC", "Asia/Shanghai", "America/New_York", "America/Havana", "Asia/Kathmandu")
-CALENDARS: Final = {"week": WeekCalendar(), "six": WeekCalendar(frozenset({6}))}
+
+
+class SixDays:
+    """People work on Saturdays too."""
+
+    known_until = None
+
+    def is_working(self, day: date) -> bool:
+        """Whether it is no Sunday."""
+        return day.weekday() != 6
+
+
+CALENDARS: Final[Mapping[str, Calendar]] = {"week": WeekCalendar(), "six": SixDays()}
 WHERES: Final = (EVERYTHING, F.level == "A", F.level.is_null(), ~(F.level == "A"), F.tags.has("hot"))
 #: Around 8 March and 1 November.
 FIRST: Final = st.sampled_from([date(2026, 3, 4), date(2026, 10, 28)])

@@ -357,7 +357,7 @@ def _several() -> Iterator[Scenario]:
 
 
 def _levels() -> Iterator[Scenario]:
-    """From 5 February: A has fifteen days, B thirty, one without a level ten, C all the time in the world."""
+    """From 21 February: A has fifteen days, B thirty, one without a level ten, C and D all the time in the world."""
     for level, falls in (
         ("A", march(9)), ("B", date(2026, 3, 24)), (None, march(4)), ("C", None), ("D", None),
     ):  # fmt: skip
