@@ -68,6 +68,19 @@ def test_what_does_not_count_for_the_cap_is_not_kept_back_by_it(
     assert "cap" == refusal.value.code
 
 
+def test_a_cap_counts_what_one_batch_takes_from_several_pools(connect: Connect) -> None:
+    """From whichever pool a customer comes, it is one more that they own."""
+    few, level = ClaimLimits(cap=2), F.level == "A"
+    crm = connect(policy=policy(pool("vip", where=level, priority=1, claims=few), pool(claims=few)))
+    ids = [create(crm, str(n), level="A" if n % 2 else "B").id for n in range(4)]
+    with crm.begin(by="ann") as work:
+        taken = work.pools.claim(ids, partial=True)
+    assert (ids[:2], ["cap", "cap"]) == (
+        [one.id for one in taken.customers],
+        [one.verdict for one in taken.refused],
+    )
+
+
 def test_an_admin_is_told_that_somebody_was_faster(crm: Crm) -> None:
     """And whoever is no admin of any pool learns nothing of it."""
     taken = create(crm, owner="bo")

@@ -329,6 +329,7 @@ def test_outlook_says_what_falls_when(crm: Crm, clock: Clock) -> None:
         ]
         assert [first.id] == [one.customer_id for one in work.pools.outlook(days=28)]
         assert () == work.pools.outlook(pool="north", days=27)
+        assert [first.id] == [one.customer_id for one in work.pools.outlook(first, days=31)]
 
 
 def test_a_policy_decides_from_its_moment_on(connect: Callable[..., Crm], clock: Clock) -> None:

@@ -88,6 +88,10 @@ class Claimer:
     week: int = 0
     owned_until: Mapping[Id, Moment] = attrs.field(factory=dict)
 
+    def holding(self, more: int) -> Claimer:
+        """The same member with so many customers *more* that count for the cap, and were not claimed from this pool."""
+        return attrs.evolve(self, holds=self.holds + more)
+
     def after_one(self, *, counts: bool) -> Claimer:
         """The same member with one customer more, which may not count for the cap."""
         return attrs.evolve(self, holds=self.holds + counts, today=self.today + 1, week=self.week + 1)

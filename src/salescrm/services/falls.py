@@ -107,7 +107,9 @@ class Falls:
 
         return list(filter(takes, policy.ranked_pools))
 
-    def outlook(self, *, member: Id | None, pool: Pool | None, days: int) -> tuple[FallDecision, ...]:
+    def outlook(
+        self, *, customer: Id | None, member: Id | None, pool: Pool | None, days: int
+    ) -> tuple[FallDecision, ...]:
         """What falls within *days*, soonest first, then by name."""
         if type(days) is not int or not 0 <= days <= _FARTHEST:
             raise InvalidValue("Pool", "days", days, f"a whole number from 0 to {_FARTHEST:,}")
@@ -116,9 +118,9 @@ class Falls:
             for one in policy.ranked_pools:
                 if pool is not None and one.key != pool.key:
                     continue
-                for customer in self._falling(policy, one, member, days):
-                    if customer.id not in found:
-                        found[customer.id] = self.decide(customer)
+                for falling in self._falling(policy, one, customer, member, days):
+                    if falling.id not in found:
+                        found[falling.id] = self.decide(falling)
         return tuple(
             sorted(
                 (one for one in found.values() if self._within(one, pool, days)),
@@ -136,7 +138,9 @@ class Falls:
             if later or policy is policies.at(since):
                 yield policy
 
-    def _falling(self, policy: Policy, pool: Pool, member: Id | None, days: int) -> Iterator[Customer]:
+    def _falling(
+        self, policy: Policy, pool: Pool, customer: Id | None, member: Id | None, days: int
+    ) -> Iterator[Customer]:
         """Whoever falls into *pool* by *policy* within *days*, if it decides."""
         unit, zone = self.unit, policy.zone_of(pool)
         today = day_of(unit.now(), zone)
@@ -146,6 +150,8 @@ class Falls:
         order = () if member is None else (F.updated_at,)
         if member is not None:
             where &= F.owner_id == member
+        if customer is not None:
+            where &= F.id == customer
         return unit.repository(Customer).stream(where, order=order, context=self._context(today, zone))
 
     def _context(self, day: date, zone: tzinfo) -> Context:

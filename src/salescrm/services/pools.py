@@ -244,16 +244,27 @@ class PoolService:
         return tuple(entries.stream(F.customer_id == id, order=[F.at]))
 
     def outlook(
-        self, *, member: str | None = None, pool: str | None = None, days: int = 30
+        self,
+        customer: Customer | Id | None = None,
+        *,
+        member: str | None = None,
+        pool: str | None = None,
+        days: int = 30,
     ) -> tuple[FallDecision, ...]:
         """
-        What will fall within *days*, soonest first: of one *member*'s customers, into one *pool*, or all.
+        What will fall within *days*, soonest first: one *customer*, of one *member*'s customers, into one *pool*, or all.
+
+        Questions of the policy that count from now are asked as of today; `simulate` asks them anew for each night.
 
         Raises:
             InvalidValue: No such pool, or *days* is no whole number from 0 to 3,650.
         """
-        found = None if pool is None else pool_named(self.unit, pool)
-        return self._falls.outlook(member=None if member is None else Id(member), pool=found, days=days)
+        return self._falls.outlook(
+            customer=None if customer is None else id_of(self.unit, customer),
+            member=None if member is None else Id(member),
+            pool=None if pool is None else pool_named(self.unit, pool),
+            days=days,
+        )
 
     def simulate(self, *, at: datetime, policy: Policy | Policies | None = None) -> Simulation:
         """

@@ -95,18 +95,25 @@ class Taking:
         to: Id,
         decide: Decide,
     ) -> Iterator[ClaimDecision]:
-        claimers: dict[str, Claimer] = {}
+        claimers: dict[str, tuple[Pool, Claimer]] = {}
+        allowed: list[Customer] = []
         for customer, found in wanted:
             pool = found or self._nowhere()
-            claimer = claimers.get(pool.key)
-            if claimer is None:
+            if pool.key not in claimers:
                 mine = [one.id for one, at in wanted if (at or pool).key == pool.key]
                 claimer = self._claimers.claimer(to, pool, mine)
-            decision = decide(customer, pool, claimer)
+                # What is theirs of this very batch counts for the cap as if it were stored, whichever pool it was in.
+                more = sum(self.counts(one, pool, to) for one in allowed)
+                claimers[pool.key] = pool, claimer.holding(more)
+            decision = decide(customer, pool, claimers[pool.key][1])
             yield decision
-            if decision.allowed:
-                claimer = claimer.after_one(counts=self.counts(customer, pool, to))
-            claimers[pool.key] = claimer
+            if not decision.allowed:
+                continue
+            allowed.append(customer)
+            for key, (other, claimer) in claimers.items():
+                counts = self.counts(customer, other, to)
+                after = claimer.after_one(counts=counts) if key == pool.key else claimer.holding(counts)
+                claimers[key] = other, after
 
     def _nowhere(self) -> Pool:
         """Stands for the pool of a customer that is in none."""
