@@ -161,6 +161,10 @@ class Bound:
             problem=problem,
         )
 
+    def key_of(self, row: Row) -> tuple[str, str]:
+        """The key's first column, and the whole key of *row* as the file has it."""
+        return self.records.key[0], ", ".join(row.cells[position] for position in self.key_positions)
+
     def read(self, row: Row | BadRow) -> Draft | RefusedRow | None:
         """What *row* holds: a draft, a refusal, or nothing where it may be blank."""
         if isinstance(row, BadRow):
