@@ -149,6 +149,53 @@ def test_tags_are_kept_once_in_their_order(work: Work) -> None:
     assert 1 == work.customers.count(F.tags.has("展会"))
 
 
+def test_a_list_of_texts_holds_each_once_and_none_that_is_blank(work: Work) -> None:
+    """Whichever way it comes in, and a refused one changes nothing."""
+    customer = work.customers.create(name="云帆科技", tags=["a", "b", "a"], interests=("x", "x"))
+    member = work.members.add("wang", name="王芳", roles=["rep", "rep"], skills=["x", "y", "x"])
+    assert (("a", "b"), ("x",), ("rep",), ("x", "y")) == (
+        customer.tags,
+        customer.interests,
+        member.roles,
+        member.skills,
+    )
+    assert ("b", "a") == work.customers.edit(customer, tags=["b", "b", "a"]).tags
+
+    for refused in (
+        lambda: work.customers.create(name="甲", tags=["a", ""]),
+        lambda: work.customers.create(name="甲", interests=(" ",)),
+        lambda: work.customers.tag(customer.id, ""),
+        lambda: work.customers.edit(customer.id, tags=["\u3000"]),
+        lambda: work.members.add("li2", name="李强", territories=["苏州", "\t"]),
+    ):
+        with pytest.raises(InvalidValue, match="a text that is not blank"):
+            refused()
+
+
+def test_a_blank_text_stands_for_nothing(work: Work) -> None:
+    """As an empty box of a form does; a name is still wanted, and a number that is blank is given like any other."""
+    customer = work.customers.create(
+        id=" ", number="  ", name="云帆科技", industry="", notes=" \n", credit_code="", website="\u3000"
+    )
+    contact = work.contacts.create(
+        customer_id=customer.id, name="王芳", mobile="13812345678", email="", title=" "
+    )
+
+    assert "C20260315001" == customer.number
+    assert customer.id.strip()
+    assert (None, None, None, None) == (
+        customer.industry,
+        customer.notes,
+        customer.credit_code,
+        customer.website,
+    )
+    assert (None, None) == (contact.email, contact.title)
+    edited = work.customers.edit(work.customers.edit(customer, level="A"), level="  ")
+    assert edited.level is None
+    with pytest.raises(InvalidValue, match="a text that is not blank"):
+        work.customers.edit(edited, name=" ")
+
+
 def test_sharing_ends_when_said_and_never_began_in_the_past(work: Work) -> None:
     customer = work.customers.create(name="甲")
 
