@@ -254,8 +254,9 @@ def test_refused_rows_are_told_and_stop_nobody(folder: Folder) -> None:
 
     result = folder.bring(CUSTOMERS)
 
-    assert Counts(rows=9, added=2, refused=7) == result.counts
+    assert Counts(rows=9, added=1, refused=8) == result.counts
     assert [
+        (2, "name", "Acme\nof two lines"),
         (4, "founded", "nineteen"),
         (5, "name", ""),
         (6, "revenue", "1.234"),
@@ -265,11 +266,12 @@ def test_refused_rows_are_told_and_stop_nobody(folder: Folder) -> None:
         (11, None, None),
     ] == sorted(told(result), key=lambda one: one[0])
     reasons = {row.line: row.reason for row in result.refused}
+    assert "expected a single line without control characters" == reasons[2]
     assert "expected a number, such as 1234.5 or 1,234.5" == reasons[4]
     assert "expected at most 255 characters" == reasons[10]
     assert all(row.file == "customers.csv" for row in result.refused)
     with folder.work() as work:
-        assert ["Acme\nof two lines", "Fine"] == sorted(one.name for one in work.customers.stream())
+        assert ["Fine"] == [one.name for one in work.customers.stream()]
 
 
 def test_a_quote_without_an_end_swallows_no_more_than_a_cell_may_hold(folder: Folder) -> None:
@@ -339,13 +341,12 @@ def test_hostile_cells_are_refused(folder: Folder) -> None:
     with folder.work() as work:
         names = {one.name: one.founded_year for one in work.customers.stream()}
     assert {
-        "\u202e$ne": None,
         "=cmd()": None,
         "'; DROP TABLE customers; --": None,
         "N2": 0,
         "N3": 99,
     } == names
-    assert Counts(rows=16, added=5, refused=11) == result.counts
+    assert Counts(rows=16, added=4, refused=12) == result.counts
     assert all(isinstance(row.problem, InvalidValue) for row in result.refused)
 
 
