@@ -290,6 +290,31 @@ def test_a_member_lives_somewhere_and_can_take_no_less_than_nothing(work: Work) 
         work.members.edit(li, time_zone="Asia/Nowhere")
 
 
+def test_nobody_manages_their_own_manager(work: Work) -> None:
+    """However far up they are; to come to stand elsewhere is fine."""
+    work.members.add("m1", name="甲")
+    work.members.add("m2", name="乙", manager_id="m1")
+    work.members.add("m3", name="丙", manager_id="m2")
+
+    for below in ("m2", "m3"):
+        with pytest.raises(InvalidValue, match="a member who is not below this one"):
+            work.members.edit(Id("m1"), manager_id=below)
+    assert "m1" == work.members.edit(Id("m3"), manager_id="m1").manager_id
+
+
+def test_a_budget_ends_no_lower_than_it_begins(work: Work) -> None:
+    """In one currency, whichever end is given last; a budget of two currencies can't be compared."""
+    low, high, yen = Money.of(10, "CNY"), Money.of(20, "CNY"), Money.of(1, "JPY")
+    customer = work.customers.create(name="甲", budget_low=low, budget_high=high)
+    assert yen == work.customers.create(name="乙", budget_low=low, budget_high=yen).budget_high
+
+    with pytest.raises(InvalidValue, match="not below budget_low"):
+        work.customers.create(name="丙", budget_low=high, budget_high=low)
+    with pytest.raises(InvalidValue, match="not below budget_low"):
+        work.customers.edit(customer, budget_low=Money.of(21, "CNY"))
+    assert high == work.customers.edit(customer, budget_low=high).budget_low
+
+
 def test_what_is_retired_comes_into_no_deal_any_more(work: Work) -> None:
     """What a deal holds already can still be changed there."""
     product = work.products.create(name="GTX", list_price=Money.of(10, "CNY"))
