@@ -83,7 +83,7 @@ def link(
 
 def _missing(bound: Bound, draft: Draft, reference: Reference) -> RefusedRow:
     column, text = draft.origin(reference.field)
-    expected = f"one of the {reference.collection} that are there"
+    expected = f"the key of a {reference.entity} that is there"
     problem = InvalidValue(bound.schema.name, reference.field, text, expected)
     return bound.refused(draft.row.line, problem, column, text)
 
