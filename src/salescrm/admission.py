@@ -17,7 +17,7 @@ import attrs
 from salescrm.errors import InvalidValue
 from salescrm.jsonable import EXACT, PLACES, structurer, unscaled, unstructure
 from salescrm.kinds import Extra, Kind
-from salescrm.values import Money, clean_text, day, moment
+from salescrm.values import Money, clean_line, clean_text, day, moment
 
 if TYPE_CHECKING:
     from salescrm.schema import Schema, SchemaField
@@ -74,7 +74,7 @@ def quick_check(field: SchemaField, names: dict[str, Any]) -> str:
 
 
 def _text_check(text: str, limit: int | None) -> str:
-    """Printable text has no NUL and no lone surrogate; what has a line break is looked at more closely."""
+    """Printable text has no NUL and no lone surrogate; what has a line break or a mark is looked at more closely."""
     return f"type({text}) is str and len({text}) <= {limit or 255} and {text}.isprintable()"
 
 
@@ -95,7 +95,8 @@ def admit_value(schema: Schema, field: SchemaField, value: Any) -> Any:
     column = field.columns[0]
     match field.kind:
         case Kind.TEXT | Kind.ID | Kind.REFERENCE:
-            text = clean_text(value, entity=schema.name, field=field.name, limit=column.limit or MOST_WHOLE)
+            clean = clean_line if column.one_line else clean_text
+            text = clean(value, entity=schema.name, field=field.name, limit=column.limit or MOST_WHOLE)
             if field.required and not text.strip():
                 raise wrong("a text that is not blank")
             return value
@@ -129,8 +130,9 @@ def admit_value(schema: Schema, field: SchemaField, value: Any) -> Any:
         case Kind.TEXTS:
             if type(value) is not tuple:
                 raise wrong("a tuple of texts")
+            clean = clean_line if column.one_line else clean_text
             for one in value:
-                clean_text(one, entity=schema.name, field=field.name, limit=column.limit or 255)
+                clean(one, entity=schema.name, field=field.name, limit=column.limit or 255)
             return value
         case Kind.EMBEDDED:
             return _embedded(schema, field, value, wrong)
@@ -160,7 +162,8 @@ def _embedded(schema: Schema, field: SchemaField, value: Any, wrong: Callable[[s
     for column in field.columns:
         part = getattr(value, column.path[-1])
         if part is not None:
-            clean_text(part, entity=schema.name, field=column.name, limit=column.limit or 255)
+            clean = clean_line if column.one_line else clean_text
+            clean(part, entity=schema.name, field=column.name, limit=column.limit or 255)
     return value
 
 

@@ -47,6 +47,9 @@ class Limit:
     characters: int
 
 
+# Up to 255 characters stand on a single line: without line breaks, control characters or marks that turn the direction
+# of what follows. Only an id is as its host has it.
+
 #: A short text that may lead an index: a name of a stage, a code.
 Key = Annotated[str, Limit(64)]
 #: One line: a name, a title.

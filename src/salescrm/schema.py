@@ -50,6 +50,8 @@ class Column:
     limit: int | None = None
     #: Choice only: what it may be.
     choices: tuple[str, ...] = ()
+    #: Text only: it stands on a single line.
+    one_line: bool = False
 
 
 @attrs.frozen
@@ -284,7 +286,8 @@ def _field(name: str, hint: Any, *, reference: bool, required: bool) -> SchemaFi
     else:
         plain = Kind.WHOLE if kind is Kind.DECIMAL else kind
         choices = tuple(get_args(python)) if kind is Kind.CHOICE else ()
-        columns = (Column(name, plain, nullable, (name,), limit, choices),)
+        one_line = _is_line(kind, limit, hint)
+        columns = (Column(name, plain, nullable, (name,), limit, choices, one_line),)
     return SchemaField(name, kind, nullable, columns, python, required)
 
 
@@ -337,6 +340,12 @@ def _kind(name: str, hint: Any, *, reference: bool) -> tuple[Kind, int | None, A
         texts = all(_is_text(_without_none(part)[0]) for part in parts)
         return (Kind.EMBEDDED if texts else Kind.NESTED), None, hint
     raise TypeError(f"{name}: no kind of value is stored for {hint!r}")
+
+
+def _is_line(kind: Kind, limit: int | None, hint: Any) -> bool:
+    """Whether it is a text, or a list of them, that may have no line breaks."""
+    own = get_args(hint)[0] if kind is Kind.TEXTS else hint
+    return kind in (Kind.TEXT, Kind.TEXTS) and own is not Id and (limit or _DEFAULT_LIMIT) <= _DEFAULT_LIMIT
 
 
 def _is_text(hint: Any) -> bool:

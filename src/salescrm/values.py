@@ -29,6 +29,7 @@ __all__ = [
     "Money",
     "Phone",
     "Region",
+    "clean_line",
     "clean_text",
     "credit_code",
     "day",
@@ -118,6 +119,25 @@ def clean_text(value: object, *, entity: str, field: str, limit: int) -> str:
         except UnicodeEncodeError:
             raise InvalidValue(entity, field, value, "text without lone surrogates") from None
     return value
+
+
+#: Control characters, line and paragraph separators, and what turns the direction of the text around it.
+_OFF_THE_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def clean_line(value: object, *, entity: str, field: str, limit: int) -> str:
+    """
+    *value*, known to be text as `clean_text` wants it, and one that looks like what it is, on a single line.
+
+    What joins and marks within a word (emoji, accents, the direction marks of Hebrew and Arabic) stays.
+
+    Raises:
+        InvalidValue: no such text, or one with line breaks, control characters or overrides of direction.
+    """
+    text = clean_text(value, entity=entity, field=field, limit=limit)
+    if not text.isprintable() and _OFF_THE_LINE.search(text):
+        raise InvalidValue(entity, field, value, "a single line without control characters")
+    return text
 
 
 @attrs.frozen

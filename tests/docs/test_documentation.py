@@ -43,6 +43,20 @@ def shows(name: str, value: Any) -> bool:
     return False
 
 
+@pytest.mark.parametrize("table", ["README.md", "README.zh.md", "docs/index.md", "mkdocs.yml"])
+def test_every_guide_can_be_found(table: str) -> None:
+    """From each place where one looks for what to read next; a page may be there in the reader's own language only."""
+    text = (ROOT / table).read_text(encoding="utf-8")
+    missing = [
+        page
+        for page in PAGES
+        if page.startswith(("howto/", "explanation/"))
+        if page not in text and page.replace(".zh.md", ".md") not in text
+        if page.replace(".md", ".zh.md") not in text
+    ]
+    assert [] == missing
+
+
 @pytest.mark.parametrize("hook", HOOKS)
 def test_hook_is_documented_with_its_arguments(hook: str) -> None:
     """The table of the how-to has each hook, with the arguments it takes, in their order."""

@@ -57,6 +57,9 @@ def test_another_primary_contact_takes_over(work: Work) -> None:
         ({"name": "甲" * 300}, "name"),
         ({"name": "甲\x00"}, "name"),
         ({"name": "甲\ud800"}, "name"),
+        ({"name": "甲\n乙"}, "name"),
+        ({"name": "甲\u202e乙"}, "name"),
+        ({"name": "甲", "tags": ["a\tb"]}, "tags"),
         ({"name": "甲", "kind": "dog"}, "kind"),
         ({"name": "甲", "credit_code": "91330106MA2KJ0000X"}, "credit_code"),
         ({"name": "甲", "annual_revenue": 5.5}, "annual_revenue"),
@@ -149,6 +152,53 @@ def test_tags_are_kept_once_in_their_order(work: Work) -> None:
     assert 1 == work.customers.count(F.tags.has("展会"))
 
 
+def test_a_list_of_texts_holds_each_once_and_none_that_is_blank(work: Work) -> None:
+    """Whichever way it comes in, and a refused one changes nothing."""
+    customer = work.customers.create(name="云帆科技", tags=["a", "b", "a"], interests=("x", "x"))
+    member = work.members.add("wang", name="王芳", roles=["rep", "rep"], skills=["x", "y", "x"])
+    assert (("a", "b"), ("x",), ("rep",), ("x", "y")) == (
+        customer.tags,
+        customer.interests,
+        member.roles,
+        member.skills,
+    )
+    assert ("b", "a") == work.customers.edit(customer, tags=["b", "b", "a"]).tags
+
+    for refused in (
+        lambda: work.customers.create(name="甲", tags=["a", ""]),
+        lambda: work.customers.create(name="甲", interests=(" ",)),
+        lambda: work.customers.tag(customer.id, ""),
+        lambda: work.customers.edit(customer.id, tags=["\u3000"]),
+        lambda: work.members.add("li2", name="李强", territories=["苏州", "\t"]),
+    ):
+        with pytest.raises(InvalidValue, match="a text that is not blank"):
+            refused()
+
+
+def test_a_blank_text_stands_for_nothing(work: Work) -> None:
+    """As an empty box of a form does; a name is still wanted, and a number that is blank is given like any other."""
+    customer = work.customers.create(
+        id=" ", number="  ", name="云帆科技", industry="", notes=" \n", credit_code="", website="\u3000"
+    )
+    contact = work.contacts.create(
+        customer_id=customer.id, name="王芳", mobile="13812345678", email="", title=" "
+    )
+
+    assert "C20260315001" == customer.number
+    assert customer.id.strip()
+    assert (None, None, None, None) == (
+        customer.industry,
+        customer.notes,
+        customer.credit_code,
+        customer.website,
+    )
+    assert (None, None) == (contact.email, contact.title)
+    edited = work.customers.edit(work.customers.edit(customer, level="A"), level="  ")
+    assert edited.level is None
+    with pytest.raises(InvalidValue, match="a text that is not blank"):
+        work.customers.edit(edited, name=" ")
+
+
 def test_sharing_ends_when_said_and_never_began_in_the_past(work: Work) -> None:
     customer = work.customers.create(name="甲")
 
@@ -238,6 +288,31 @@ def test_a_member_lives_somewhere_and_can_take_no_less_than_nothing(work: Work) 
     li = work.members.add("li", name="Li", time_zone="Asia/Urumqi", weekly_capacity=0)
     with pytest.raises(InvalidValue):
         work.members.edit(li, time_zone="Asia/Nowhere")
+
+
+def test_nobody_manages_their_own_manager(work: Work) -> None:
+    """However far up they are; to come to stand elsewhere is fine."""
+    work.members.add("m1", name="甲")
+    work.members.add("m2", name="乙", manager_id="m1")
+    work.members.add("m3", name="丙", manager_id="m2")
+
+    for below in ("m2", "m3"):
+        with pytest.raises(InvalidValue, match="a member who is not below this one"):
+            work.members.edit(Id("m1"), manager_id=below)
+    assert "m1" == work.members.edit(Id("m3"), manager_id="m1").manager_id
+
+
+def test_a_budget_ends_no_lower_than_it_begins(work: Work) -> None:
+    """In one currency, whichever end is given last; a budget of two currencies can't be compared."""
+    low, high, yen = Money.of(10, "CNY"), Money.of(20, "CNY"), Money.of(1, "JPY")
+    customer = work.customers.create(name="甲", budget_low=low, budget_high=high)
+    assert yen == work.customers.create(name="乙", budget_low=low, budget_high=yen).budget_high
+
+    with pytest.raises(InvalidValue, match="not below budget_low"):
+        work.customers.create(name="丙", budget_low=high, budget_high=low)
+    with pytest.raises(InvalidValue, match="not below budget_low"):
+        work.customers.edit(customer, budget_low=Money.of(21, "CNY"))
+    assert high == work.customers.edit(customer, budget_low=high).budget_low
 
 
 def test_what_is_retired_comes_into_no_deal_any_more(work: Work) -> None:

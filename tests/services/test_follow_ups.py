@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from salescrm import Customer, Id, InvalidValue, StateRefused, Work
-from salescrm.entities.follow_ups import overdue, planned_for
+from salescrm.entities.follow_ups import Place, RemindBefore, overdue, planned_for
 from salescrm.testing import Clock
 
 
@@ -155,3 +156,31 @@ def test_whom_one_follows_up_with_is_at_that_customer(work: Work, customer: Cust
         work.follow_ups.get(done.next_id or Id("")).customer_id,
         work.follow_ups.get(done.next_id or Id("")).contact_id,
     )
+
+
+@pytest.mark.parametrize(
+    "latitude, longitude, field",
+    [
+        ("90.0001", "0", "latitude"),
+        ("-91", "0", "latitude"),
+        ("0", "180.1", "longitude"),
+        ("0", "-999", "longitude"),
+    ],
+)
+def test_a_place_is_on_earth(latitude: str, longitude: str, field: str) -> None:
+    with pytest.raises(InvalidValue) as refused:
+        Place(latitude=Decimal(latitude), longitude=Decimal(longitude))
+
+    assert ("Place", field) == (refused.value.entity, refused.value.field)
+
+
+def test_a_reminder_comes_before_what_it_reminds_of(work: Work, customer: Customer) -> None:
+    """Or at that moment, but not after it."""
+    planned = work.follow_ups.plan(
+        customer_id=customer.id, planned_at=work.now(), remind_before=[RemindBefore(minutes=0)]
+    )
+    assert (RemindBefore(minutes=0),) == planned.remind_before
+
+    with pytest.raises(InvalidValue) as refused:
+        RemindBefore(minutes=-1)
+    assert ("RemindBefore", "minutes") == (refused.value.entity, refused.value.field)

@@ -139,6 +139,7 @@ def test_refused_rows_are_findings(desk: Desk) -> None:
         ("deals.csv", 2, "customer", "Acme"),
     ] == [(row["file"], row["line"], row["column"], row["value"]) for row in rows]
     assert rows[0]["reason"].startswith("应为：")
+    assert "应为：已有客户的键" == rows[2]["reason"]
     with refused.open(encoding="utf-8-sig", newline="") as file:
         written = list(csv.DictReader(file))
     assert ["old", "x", "Acme"] == [row["value"] for row in written]

@@ -271,6 +271,12 @@ def test_sentences_with_values_inside_are_recognised() -> None:
     ) == ("策略不可用：version：应为 int，而不是 '2'；numbering[1].day：应为 str，而不是 5")
 
 
+def test_an_entity_in_a_sentence_goes_by_its_name() -> None:
+    """And a text that is one alone is a person's own."""
+    assert "已有客户的键" == catalog("zh").sentence("the key of a Customer that is there")
+    assert "Customer" == catalog("zh").sentence("Customer")
+
+
 def test_what_a_person_wrote_is_not_taken_for_a_sentence_of_ours() -> None:
     """Braces, percent signs and long texts pass through."""
     error = InvalidValue("Customer", "name", "{0} %s {value}", "{expected}" * 1000)

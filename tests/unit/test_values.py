@@ -13,7 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from salescrm.errors import InvalidValue
-from salescrm.values import Money, Region, clean_text, credit_code, day, email, fold, moment, phone
+from salescrm.values import (
+    Money,
+    Region,
+    clean_line,
+    clean_text,
+    credit_code,
+    day,
+    email,
+    fold,
+    moment,
+    phone,
+)
 
 NOON = datetime(2026, 3, 15, 12, 0, 0, 123000, tzinfo=UTC)
 
@@ -139,6 +150,23 @@ def test_text_no_engine_could_keep_is_refused(value: object) -> None:
         clean_text(value, entity="Customer", field="name", limit=20)
 
     assert str(refusal.value).startswith("Customer.name: ")
+
+
+@pytest.mark.parametrize(
+    "sign", [*map(chr, range(32)), "\x7f", "\x85", "\u2028", "\u2029", "\u202a", "\u202e", "\u2069"]
+)
+def test_a_line_is_one_line_that_looks_like_what_it_is(sign: str) -> None:
+    """Prose may have line breaks and the like; a name may not."""
+    with pytest.raises(InvalidValue):
+        clean_line(f"a{sign}b", entity="Customer", field="name", limit=20)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " a  b ", "👩‍👩‍👧", "ß İ ｶﾅ ＡＢＣ", "e\u0301", "שלום\u200f!", "\u3000中", "a\u00adb"]
+)
+def test_a_line_keeps_what_people_write(text: str) -> None:
+    """Joined emoji, accents, any width, the marks of scripts that run from right to left: unchanged."""
+    assert text == clean_line(text, entity="Customer", field="name", limit=20)
 
 
 def test_a_region_says_what_it_knows_once() -> None:

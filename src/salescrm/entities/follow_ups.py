@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from salescrm.entities.base import Record
+from salescrm.errors import InvalidValue
 from salescrm.kinds import Extra, Key, Line, Text
 from salescrm.query import F, Where, now
 from salescrm.values import Id, Moment
@@ -32,9 +33,19 @@ Priority: TypeAlias = Literal["high", "medium", "low"]
 
 @attrs.frozen(kw_only=True)
 class RemindBefore:
-    """How long before the planned time to remind."""
+    """
+    How long before the planned time to remind.
+
+    Raises:
+        InvalidValue: It would be after it.
+    """
 
     minutes: int
+
+    def __attrs_post_init__(self) -> None:
+        # What is no number is refused when it is stored, and said so.
+        if isinstance(self.minutes, int) and self.minutes < 0:
+            raise InvalidValue("RemindBefore", "minutes", self.minutes, "a whole number from 0")
 
 
 @attrs.frozen(kw_only=True)
@@ -58,12 +69,23 @@ class Attachment:
 
 @attrs.frozen(kw_only=True)
 class Place:
-    """Where a field visit took place; degrees WGS 84."""
+    """
+    Where a field visit took place; degrees WGS 84.
+
+    Raises:
+        InvalidValue: There is no such place on earth.
+    """
 
     latitude: Decimal
     longitude: Decimal
     address: str | None = None
     checked_in_at: Moment | None = None
+
+    def __attrs_post_init__(self) -> None:
+        # What is no number is refused when it is stored, and said so.
+        for field, degrees, most in (("latitude", self.latitude, 90), ("longitude", self.longitude, 180)):
+            if isinstance(degrees, Decimal) and degrees.is_finite() and abs(degrees) > most:
+                raise InvalidValue("Place", field, degrees, f"degrees from -{most} to {most}")
 
 
 @attrs.frozen(kw_only=True)

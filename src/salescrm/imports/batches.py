@@ -15,6 +15,7 @@ from salescrm.imports.drafts import Bound, Draft, Reference
 from salescrm.imports.kinds import KINDS, Kind
 from salescrm.imports.plan import OnRepeat
 from salescrm.imports.results import Counts, RefusedRow
+from salescrm.imports.taking import TakenRow, said_by
 from salescrm.query import F
 from salescrm.services.base import Service
 from salescrm.services.ownership import Ownership
@@ -28,27 +29,47 @@ _OF_LINES: Final = ("product_id", "quantity", "price", "amount", "notes")
 
 @attrs.define
 class Outcome:
-    """What became of one batch; *waiting* counts references to records of the same file that are not there yet."""
+    """
+    What became of one batch.
+
+    Attributes:
+        waiting: How many references are to records of the same file that are not there yet.
+        taken: By record, the first of its rows that was taken.
+    """
 
     counts: Counts = attrs.field(factory=Counts)
     refused: list[RefusedRow] = attrs.field(factory=list)
     waiting: int = 0
+    taken: dict[Id, TakenRow] = attrs.field(factory=dict)
 
 
-def write(work: Work, bound: Bound, drafts: Sequence[Draft], on_repeat: OnRepeat) -> Outcome:
-    """Brings *drafts* in: new records are added with their lines and history, known ones left alone or brought up to date."""
-    return _Batch(work, bound, on_repeat).write(drafts)
+def write(
+    work: Work, bound: Bound, drafts: Sequence[Draft], on_repeat: OnRepeat, taken: Mapping[Id, TakenRow]
+) -> Outcome:
+    """
+    Brings *drafts* in: new records are added with their lines and history, known ones left alone or brought up to date.
+
+    *taken* says from which row of this file a record was already taken in this run: another row may only say the same.
+    """
+    return _Batch(work, bound, on_repeat, taken).write(drafts)
 
 
-def link(work: Work, bound: Bound, drafts: Sequence[Draft], on_repeat: OnRepeat) -> Outcome:
-    """Fills in references to records of the same file, which are all there by now; told as refused where one is not."""
+def link(
+    work: Work, bound: Bound, drafts: Sequence[Draft], on_repeat: OnRepeat, taken: Mapping[Id, TakenRow]
+) -> Outcome:
+    """
+    Fills in references to records of the same file, which are all there by now; told as refused where one is not.
+
+    Only a row that was *taken* has a say.
+    """
     kind, outcome = KINDS[bound.records.entity], Outcome()
     service = kind.service(work)
-    wanted = [(draft, one) for draft in drafts for one in draft.references if one.own]
+    heard = [draft for draft in drafts if (row := taken.get(draft.id)) and row.line == draft.row.line]
+    wanted = [(draft, one) for draft in heard for one in draft.references if one.own]
     there = service.records.many([*(draft.id for draft, _ in wanted), *(one.id for _, one in wanted)])
     for draft, reference in wanted:
         record = there.get(draft.id)
-        if record is None:  # refused in the first reading, and told so then
+        if record is None:  # somebody removed it since
             continue
         held = getattr(record, reference.field)
         if reference.id not in there:
@@ -62,7 +83,7 @@ def link(work: Work, bound: Bound, drafts: Sequence[Draft], on_repeat: OnRepeat)
 
 def _missing(bound: Bound, draft: Draft, reference: Reference) -> RefusedRow:
     column, text = draft.origin(reference.field)
-    expected = f"one of the {reference.collection} that are there"
+    expected = f"the key of a {reference.entity} that is there"
     problem = InvalidValue(bound.schema.name, reference.field, text, expected)
     return bound.refused(draft.row.line, problem, column, text)
 
@@ -70,8 +91,8 @@ def _missing(bound: Bound, draft: Draft, reference: Reference) -> RefusedRow:
 class _Batch:
     """The state of one batch in one Work."""
 
-    def __init__(self, work: Work, bound: Bound, on_repeat: OnRepeat) -> None:
-        self.work, self.bound, self.on_repeat = work, bound, on_repeat
+    def __init__(self, work: Work, bound: Bound, on_repeat: OnRepeat, taken: Mapping[Id, TakenRow]) -> None:
+        self.work, self.bound, self.on_repeat, self.taken = work, bound, on_repeat, taken
         self.kind: Kind = KINDS[bound.records.entity]
         self.service: Service[Any] = self.kind.service(work)
         self.outcome = Outcome()
@@ -114,6 +135,24 @@ class _Batch:
 
     def _take(self, draft: Draft, there: Mapping[str, set[Id]]) -> RefusedRow | None:
         """Brings one draft in, or says why not."""
+        row = TakenRow(draft.row.line, said_by(draft))
+        first = self.outcome.taken.get(draft.id) or self.taken.get(draft.id)
+        if first is not None and first.said != row.said:
+            return self._contradicted(draft, first)
+        refused = self._bring_in(draft, there)
+        if refused is None and first is None:
+            self.outcome.taken[draft.id] = row
+        return refused
+
+    def _contradicted(self, draft: Draft, first: TakenRow) -> RefusedRow:
+        """Whichever row came last would win, and each run would change the record twice."""
+        expected = f"what line {first.line} says, which has the same key"
+        column, text = self.bound.key_of(draft.row)
+        problem = InvalidValue(self.bound.schema.name, "key", text, expected)
+        return self.bound.refused(draft.row.line, problem, column, text)
+
+    def _bring_in(self, draft: Draft, there: Mapping[str, set[Id]]) -> RefusedRow | None:
+        """Adds or updates the record of a draft that contradicts no other, or says why not."""
         computed = self.service.computed
         fields = {name: value for name, value in draft.fields.items() if name not in computed}
         facts = {name: value for name, value in draft.fields.items() if name in computed}

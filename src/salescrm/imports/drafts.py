@@ -40,7 +40,8 @@ class Reference:
 
     field: str
     id: Id
-    #: The entity's collection.
+    #: The entity's name, and where its records are kept.
+    entity: str
     collection: str
     #: To a record of the same file, which may stand further down.
     own: bool
@@ -161,6 +162,10 @@ class Bound:
             problem=problem,
         )
 
+    def key_of(self, row: Row) -> tuple[str, str]:
+        """The key's first column, and the whole key of *row* as the file has it."""
+        return self.records.key[0], ", ".join(row.cells[position] for position in self.key_positions)
+
     def read(self, row: Row | BadRow) -> Draft | RefusedRow | None:
         """What *row* holds: a draft, a refusal, or nothing where it may be blank."""
         if isinstance(row, BadRow):
@@ -213,7 +218,8 @@ def _read(
         value = source.value(row)
         if source.target is not None and value is not None:
             value = source.target.id_of(source.key(row))
-            references.append(Reference(source.field, value, source.target.schema.collection, source.own))
+            to = source.target.schema
+            references.append(Reference(source.field, value, to.name, to.collection, source.own))
         head, _, part = source.field.partition(".")
         if part:
             nested.setdefault(head, {})[part] = value

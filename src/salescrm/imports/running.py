@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -18,7 +18,9 @@ from salescrm.imports.plan import ImportPlan, OnRepeat
 from salescrm.imports.recounting import recount
 from salescrm.imports.results import Counts, ImportResult, Progress, RecordsResult, RefusedRow
 from salescrm.imports.rows import open_table
+from salescrm.imports.taking import Taken, TakenRow, open_taken
 from salescrm.policy import Policy
+from salescrm.values import Id
 
 __all__ = ["BATCH", "check_plan", "import_files"]
 
@@ -27,7 +29,7 @@ BATCH: Final = 1_000
 #: How many refused rows a result keeps; `import_files` tells of each as it comes.
 _KEPT: Final = 10_000
 
-Step: TypeAlias = Callable[[Work, Bound, Sequence[Draft], OnRepeat], Outcome]
+Step: TypeAlias = Callable[[Work, Bound, Sequence[Draft], OnRepeat, Mapping[Id, TakenRow]], Outcome]
 
 
 def check_plan(plan: ImportPlan, policy: Policy, directory: str | Path) -> None:
@@ -55,7 +57,8 @@ def import_files(
 
     Each *batch* of rows is committed by itself, so an import that was cut off is begun again and goes on where it
     stopped: records are told by their source keys, and what is there is left alone or updated, as the plan says.
-    Memory does not grow with the files.
+    Of rows of one file with the same key the first that is taken counts; a later one that says something else is refused.
+    Memory does not grow with the files: which rows were taken is kept in a temporary file.
 
     Args:
         by: The member who acts.
@@ -65,6 +68,7 @@ def import_files(
     Raises:
         InvalidDefinition: The plan contradicts itself, the policy or the files; all of it is named, nothing is written.
         StoreError: The engine failed; what was committed stays.
+        OSError: A file can't be read on, or there is no room for the temporary one; what was committed stays.
     """
     if type(batch) is not int or not 1 <= batch <= 10_000:
         raise InvalidValue("Import", "batch", batch, "a whole number from 1 to 10000")
@@ -93,13 +97,14 @@ class _Run:
 
     def records(self, bound: Bound) -> RecordsResult:
         """Brings in one of the plan's records."""
-        counts, waiting = self._read(bound, write)
-        if waiting:
-            counts += self._read(bound, link)[0]
+        with open_taken() as taken:
+            counts, waiting = self._read(bound, write, taken)
+            if waiting:
+                counts += self._read(bound, link, taken)[0]
         records = bound.records
         return RecordsResult(name=records.name, file=records.file, entity=records.entity, counts=counts)
 
-    def _read(self, bound: Bound, step: Step) -> tuple[Counts, int]:
+    def _read(self, bound: Bound, step: Step, taken: Taken) -> tuple[Counts, int]:
         """Reads the file once, each batch through *step*; what became of its rows, and what waits for a second reading."""
         counts, waiting, rows = Counts(), 0, 0
         path = self.directory / bound.records.file
@@ -109,7 +114,9 @@ class _Run:
                     counts += Counts(rows=len(bad), refused=len(bad))
                     self._refuse(bad)
                 if drafts:
-                    outcome = self._step(bound, drafts, step)
+                    known = taken.of(draft.id for draft in drafts)
+                    outcome = self._step(bound, drafts, step, known)
+                    taken.add(outcome.taken)
                     self._refuse(outcome.refused)
                     counts += outcome.counts
                     waiting += outcome.waiting
@@ -126,13 +133,15 @@ class _Run:
                     )
         return counts, waiting
 
-    def _step(self, bound: Bound, drafts: Sequence[Draft], step: Step) -> Outcome:
+    def _step(
+        self, bound: Bound, drafts: Sequence[Draft], step: Step, taken: Mapping[Id, TakenRow]
+    ) -> Outcome:
         """
         *drafts* through *step* in one unit of work; where that fails whole (somebody took an id, a hook refused one),
         in halves, down to the single row that can't be taken.
         """
         try:
-            return self.crm.run(step, bound, drafts, self.plan.on_repeat, by=self.by)
+            return self.crm.run(step, bound, drafts, self.plan.on_repeat, taken, by=self.by)
         except StoreError:
             raise
         except CrmError as problem:
@@ -141,9 +150,13 @@ class _Run:
                 row = bound.refused(drafts[0].row.line, problem, column, text)
                 return Outcome(Counts(rows=1, refused=1), [row])
         middle = len(drafts) // 2
-        first, second = (self._step(bound, part, step) for part in (drafts[:middle], drafts[middle:]))
+        first = self._step(bound, drafts[:middle], step, taken)
+        second = self._step(bound, drafts[middle:], step, {**taken, **first.taken})
         return Outcome(
-            first.counts + second.counts, first.refused + second.refused, first.waiting + second.waiting
+            counts=first.counts + second.counts,
+            refused=first.refused + second.refused,
+            waiting=first.waiting + second.waiting,
+            taken=first.taken | second.taken,
         )
 
     def _refuse(self, rows: Sequence[RefusedRow]) -> None:

@@ -78,11 +78,14 @@ class Catalog:
         """
         The English *text* in this language; as it is where nothing is known of it.
 
-        A text with values filled in is recognised by what stands around them, and so are sentences inside sentences.
+        A text with values filled in is recognised by what stands around them, and so are sentences inside sentences; an
+        entity inside a sentence goes by its name.
         """
         said = self.sentences.get(text)
         if said is not None or len(text) > _LONGEST or depth > _DEEPEST:
             return said or text
+        if depth and text[:1].isupper() and text in self.names:
+            return self.names[text]
         for pattern in self.patterns:
             if (filled := pattern.filled(text)) is not None:
                 return pattern.said([self.sentence(part, depth=depth + 1) for part in filled])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar, cast
 
@@ -28,7 +28,7 @@ _WRITTEN: Final[Mapping[str, Callable[..., Any]]] = MappingProxyType(
 #: What every write stamps; the id is given once, when a record is made.
 _STAMPS: Final = STAMPED - {"id"}
 #: Values of these types need no other form, whatever the field, unless `_WRITTEN` says so.
-_AS_THEY_ARE: Final = frozenset({str, int, bool, tuple, Money, Region})
+_AS_THEY_ARE: Final = frozenset({str, int, bool, Money, Region})
 
 
 class Service(Reader[RecordT]):
@@ -60,16 +60,42 @@ class Service(Reader[RecordT]):
         return cast(RecordT, self.schema.evolve(self.schema.blank, given))
 
     def clean(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """*fields* in the form that is stored: phones in E.164, lists as tuples, moments in UTC."""
+        """
+        *fields* in the form that is stored: phones in E.164, lists as tuples, moments in UTC.
+
+        A blank text stands for nothing, as an empty box of a form does: None, or a number not given. A list of texts holds each once, in the order they came, and no blank one.
+        An import cleans what its files say in the same way.
+
+        Raises:
+            UnknownField, InvalidValue: A name or a value that the entity can't take.
+        """
         known, computed = self.schema.fields, self.computed
         cleaned: dict[str, Any] = {}
         for name, value in fields.items():
             if name in computed or name in _STAMPS or name not in known:
                 near = nearest(name[:80], known.keys() - computed - _STAMPS)
                 raise UnknownField(self.schema.name, name, near)
+            if type(value) is str and not value.strip():
+                value = self._blank(name, value)
             as_it_is = type(value) in _AS_THEY_ARE and name not in _WRITTEN
             cleaned[name] = value if as_it_is or value is None else self._clean(name, value)
         return cleaned
+
+    def _blank(self, name: str, value: str) -> str | None:
+        """What the blank *value* stands for; where nothing can't be, it stays as it is, to be refused later."""
+        field = self.schema.fields[name]
+        if field.kind is not Kind.TEXT or field.required:
+            return value
+        return cast("str | None", getattr(self.schema.blank, name))
+
+    def _listed(self, name: str, values: Sequence[Any]) -> tuple[Any, ...]:
+        """Each of some texts once; what is no text stays as it is, to be refused later."""
+        if not all(type(one) is str for one in values):
+            return tuple(values)
+        for one in values:
+            if not one.strip():
+                raise InvalidValue(self.schema.name, name, one, "a text that is not blank")
+        return tuple(dict.fromkeys(values))
 
     def _clean(self, name: str, value: Any) -> Any:
         """One given *value* in the form that is stored; of the wrong type it stays as it is, to be refused later."""
@@ -82,7 +108,9 @@ class Service(Reader[RecordT]):
             return moment(value, entity=entity, field=name)
         if kind is Kind.EXTRA and isinstance(value, Mapping):
             return Extra(value)
-        if kind in (Kind.TEXTS, Kind.NESTED) and isinstance(value, list):
+        if kind is Kind.TEXTS and isinstance(value, list | tuple):
+            return self._listed(name, value)
+        if kind is Kind.NESTED and isinstance(value, list):
             return tuple(value)
         return value
 
@@ -105,12 +133,12 @@ class Service(Reader[RecordT]):
     def given_number(self, fields: Mapping[str, Any]) -> str:
         """The number in *fields*, or the next one."""
         given = fields.get("number")
-        return self.numbered()[0] if given is None or given == "" else cast(str, given)
+        return self.numbered()[0] if _is_nothing(given) else cast(str, given)
 
     def given_id(self, fields: Mapping[str, Any]) -> Id:
         """The id in *fields*, or a new one."""
         given = fields.get("id")
-        return self.unit.new_id() if given is None or given == "" else cast(Id, given)
+        return self.unit.new_id() if _is_nothing(given) else cast(Id, given)
 
     def own_id(self, id: str) -> Id:
         """The host's own *id*, which can't be made up here."""
@@ -147,3 +175,7 @@ class Service(Reader[RecordT]):
                 self.must_exist(Contact, [contact_id], "contact_id")
         elif customer_id is not None and contact.customer_id != customer_id:
             raise InvalidValue(self.schema.name, "contact_id", contact_id, "a contact of the same customer")
+
+
+def _is_nothing(given: Any) -> bool:
+    return given is None or (type(given) is str and not given.strip())

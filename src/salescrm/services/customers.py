@@ -18,13 +18,14 @@ from salescrm.services.contacts import ContactService
 from salescrm.services.fields import ContactFields, CustomerFields
 from salescrm.services.ownership import Ownership
 from salescrm.unit import UnitOfWork
-from salescrm.values import Id, moment
+from salescrm.values import Id, Money, moment
 from salescrm.whole import whole
 
 __all__ = ["CustomerService"]
 
 #: How many customers of a bulk load get their numbers at a time.
 _BATCH = 5_000
+_BUDGET = frozenset({"budget_low", "budget_high"})
 
 
 class CustomerService(Service[Customer]):
@@ -181,11 +182,14 @@ class CustomerService(Service[Customer]):
     def evolve(self, record: Customer, changes: Mapping[str, Any]) -> Customer:
         """*record* with cleaned *changes*, and what follows from them."""
         after = super().evolve(record, changes)
+        if _BUDGET & changes.keys():
+            _check_budget(after)
         return _shared(after) if "collaborators" in changes else after
 
     def build(self, fields: Mapping[str, Any], **more: Any) -> Customer:
         """A new customer of *fields* and *more*, and what follows from them."""
         customer = super().build(fields, **more)
+        _check_budget(customer)
         return _shared(customer) if customer.collaborators else customer
 
     @whole
@@ -274,6 +278,13 @@ class CustomerService(Service[Customer]):
 
     def _references(self, fields: CustomerFields) -> None:
         self.must_exist(Customer, [fields.get("parent_id")], "parent_id")
+
+
+def _check_budget(customer: Customer) -> None:
+    """Refuses one from more to less; two currencies can't be compared, and what is no amount is refused when it is stored."""
+    low, high = customer.budget_low, customer.budget_high
+    if type(low) is Money and type(high) is Money and low.currency == high.currency and low > high:
+        raise InvalidValue("Customer", "budget_high", high, "an amount that is not below budget_low")
 
 
 def _shared(customer: Customer) -> Customer:

@@ -85,7 +85,7 @@ class MemberService(Service[Member]):
         return self.records.add(member, MemberAdded(record_id=member.id))
 
     def edit(self, member: Member | Id, **changes: Unpack[MemberFields]) -> Member:
-        """*member* with *changes*."""
+        """*member* with *changes*; nobody can come to manage their own manager, or those above."""
         before = self.read(member)
         after = self.evolve(before, changes)
         self.must_exist(Team, [after.team_id], "team_id")
@@ -94,11 +94,24 @@ class MemberService(Service[Member]):
         for field in ("manager_id", "deputy_id"):
             if getattr(after, field) == before.id:
                 raise InvalidValue("Member", field, before.id, "somebody else")
+        if after.manager_id != before.manager_id:
+            self._above(after)
         return self.records.save(before, after, edited=MemberEdited)
 
     def deactivate(self, member: Member | Id) -> Member:
         """*member* no longer works here; what they own stays theirs until it is handed over."""
         return self.edit(member, active=False)
+
+    def _above(self, member: Member) -> None:
+        """Refuses a manager who stands below *member*."""
+        above, seen = member.manager_id, set[Id]()
+        while above is not None and above not in seen:
+            if above == member.id:
+                expected = "a member who is not below this one"
+                raise InvalidValue("Member", "manager_id", member.manager_id, expected)
+            seen.add(above)
+            found = self.unit.unscoped(Member).peek(above)
+            above = None if found is None else found.manager_id
 
     def of_team(self, team_id: Id, *, below: bool = False) -> tuple[Member, ...]:
         """The members of a team, by name; of all teams *below* it too, if asked."""

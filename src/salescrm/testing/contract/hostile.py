@@ -32,7 +32,7 @@ from salescrm.query import (
 from salescrm.testing.clock import START
 from salescrm.testing.contract.base import Contract, Door
 from salescrm.testing.makers import Maker
-from salescrm.values import Money
+from salescrm.values import Money, Region
 
 __all__ = ["Hostile"]
 
@@ -46,6 +46,13 @@ VALUES: Final[tuple[dict[str, Any], ...]] = (
     {"name": MEGABYTE},
     {"name": SURROGATE},
     {"name": "a\0b"},
+    *[
+        {"name": f"a{sign}b"}
+        for sign in ("\n", "\r", "\t", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\u2066")
+    ],
+    {"industry": "a\n"},
+    {"tags": ("a", "b\tc")},
+    {"region": Region(city="a\nb")},
     {"name": ""},
     {"name": None},
     {"name": {"$ne": None}},

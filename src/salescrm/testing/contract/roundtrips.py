@@ -41,6 +41,8 @@ MOST: Final = 2**53 - 1
 TEXT: Final = (
     "é ß İ ı ﬁ Ω 中文 ０ 😀 👩‍👩‍👧 e\u0301 \u202eabc\u202c \ufeff \u2028 \t\r\n ' \" \\ % _ $ {} \x7f \uffff"
 )
+#: As much of it as a single line may have.
+LINE: Final = "é ß İ ı ﬁ Ω 中文 ０ 😀 👩‍👩‍👧 e\u0301 \u200f \ufeff ' \" \\ % _ $ {} \uffff"
 
 
 class RoundTrips(Contract):
@@ -50,9 +52,10 @@ class RoundTrips(Contract):
         "name, given",
         [
             ("customer", {}),
-            ("customer", {"name": TEXT, "industry": "", "notes": "x" * 20_000, "address": "中" * 20_000}),
+            ("customer", {"name": LINE, "industry": "", "notes": "x" * 20_000, "address": "中" * 20_000}),
+            ("customer", {"notes": TEXT, "address": "\n", "id": TEXT[:60], "owner_id": TEXT[:60]}),
             ("customer", {"name": "😀" * 255, "number": "ß" * 64}),
-            ("customer", {"tags": (), "interests": ("", "a", "a", TEXT[:50], *SIGNS)}),
+            ("customer", {"tags": (), "interests": ("", "a", "a", LINE[:50], *SIGNS)}),
             ("customer", {"won_amount": Money(MOST, "CNY"), "annual_revenue": Money(-MOST, "JPY")}),
             ("customer", {"won_amount": Money(0, "KWD"), "budget_low": Money(1, "CLF"), "budget_high": None}),
             ("customer", {"founded_year": MOST, "follow_up_count": -MOST}),
@@ -60,7 +63,7 @@ class RoundTrips(Contract):
             ("customer", {"created_at": START + timedelta(milliseconds=1), "updated_at": LAST}),
             ("customer", {"birth_date": date(1000, 1, 1), "purchase_deadline": date(9998, 12, 31)}),
             ("customer", {"region": Region(), "residence": None}),
-            ("customer", {"region": Region("", TEXT[:20], None)}),
+            ("customer", {"region": Region("", LINE[:20], None)}),
             ("customer", {"region": Region(None, None, "浦东新区"), "extra": Extra()}),
             ("customer", {"extra": Extra({"segment": TEXT, "seats": MOST, "vip": False, "renewal": "9998-12-31"})}),
             ("customer", {"extra": Extra({"segment": "", "seats": -MOST, "vip": True, "renewal": "1000-01-01"})}),

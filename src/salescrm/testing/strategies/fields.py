@@ -26,6 +26,7 @@ __all__ = [
     "MONEY",
     "MS",
     "OWN",
+    "PROSE",
     "SORTABLE",
     "SPANS",
     "TAGS",
@@ -41,9 +42,12 @@ T = TypeVar("T")
 MS: Final = timedelta(milliseconds=1)
 _SIGNS: Final = (
     "a", "A", "b", " ", "é", "e",
-    "\u0301", "ß", "s", "İ", "i", "ı", "ﬁ", "０", "0", "中", "😀", "%", "_", "\\", "$", ".", "'", '"', "\n", "*", "[",
+    "\u0301", "ß", "s", "İ", "i", "ı", "ﬁ", "０", "0", "中", "😀", "%", "_", "\\", "$", ".", "'", '"', "\u200d", "*", "[",
 )  # fmt: skip
+#: On a single line.
 TEXT: Final = st.text(st.sampled_from(_SIGNS), max_size=4)
+#: On several.
+PROSE: Final = st.text(st.sampled_from((*_SIGNS, "\n", "\t")), max_size=4)
 KEY: Final = st.sampled_from(["", "A", "a", "a ", "ß", "ss", "İ", "中", "😀", "$ne"])
 MOMENT: Final = st.one_of(
     st.sampled_from([datetime(1000, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)]),
@@ -120,7 +124,7 @@ OWN: Final[Mapping[type[Record], Mapping[str, st.SearchStrategy[Any]]]] = Mappin
             "extra.segment": KEY,
             "extra.seats": _WHOLE,
         },
-        OpportunityLine: {"quantity": DECIMAL, "price": MONEY, "notes": TEXT, "created_at": MOMENT},
+        OpportunityLine: {"quantity": DECIMAL, "price": MONEY, "notes": PROSE, "created_at": MOMENT},
     }
 )
 _HOPS: Final[Mapping[type[Record], Mapping[str, type[Record]]]] = MappingProxyType(

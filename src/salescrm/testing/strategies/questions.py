@@ -34,7 +34,7 @@ from salescrm.query import (
 )
 from salescrm.query.nodes import Operator
 from salescrm.testing.clock import START
-from salescrm.testing.strategies.fields import KEY, MS, SORTABLE, SPANS, TAGS, TEXT, kept, paths
+from salescrm.testing.strategies.fields import KEY, MS, PROSE, SORTABLE, SPANS, TAGS, TEXT, kept, paths
 
 __all__ = ["ENTITIES", "Question", "columns", "conditions", "queries", "questions", "tallies"]
 
@@ -66,11 +66,7 @@ def conditions(entity: type[Record]) -> st.SearchStrategy[Where]:
         st.builds(Compare, st.sampled_from(SPANS[entity]), _OPERATOR, _LENGTH),
         st.builds(IsNull, st.sampled_from(SPANS[entity])),
         st.sampled_from([EVERYTHING, NOTHING]),
-        *(
-            []
-            if entity is OpportunityLine
-            else [st.builds(Search, TEXT.filter(lambda text: "\n" not in text))]
-        ),
+        *([] if entity is OpportunityLine else [st.builds(Search, TEXT)]),
     )
 
     def joined(inner: st.SearchStrategy[Where]) -> st.SearchStrategy[Where]:
@@ -92,8 +88,8 @@ def _test(entity: type[Record], path: str) -> st.SearchStrategy[Where]:
     if not path.endswith(_MONEY):
         tests.append(st.builds(OneOf, here, st.lists(values, max_size=3).map(tuple)))
     if path.endswith(_TEXTS):
-        tests.append(st.builds(StartsWith, here, TEXT.filter(bool)))
-        tests.append(st.builds(Contains, here, TEXT))
+        tests.append(st.builds(StartsWith, here, PROSE.filter(bool)))
+        tests.append(st.builds(Contains, here, PROSE))
     return st.one_of(tests)
 
 

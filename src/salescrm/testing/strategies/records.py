@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from salescrm.entities import Customer, Opportunity, Record
 from salescrm.testing.makers import Maker
-from salescrm.testing.strategies.fields import DECIMAL, EXTRA, KEY, MOMENT, MONEY, OWN, TEXT, maybe
+from salescrm.testing.strategies.fields import DECIMAL, EXTRA, KEY, MOMENT, MONEY, OWN, PROSE, TEXT, maybe
 from salescrm.values import Region
 
 __all__ = ["records"]
@@ -60,7 +60,7 @@ _LINE: Final = st.fixed_dictionaries(
         "opportunity_id": _REFERENCE,
         "quantity": DECIMAL,
         "price": maybe(MONEY),
-        "notes": maybe(TEXT),
+        "notes": maybe(PROSE),
         "created_at": MOMENT,
     }
 )
