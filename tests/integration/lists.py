@@ -25,7 +25,7 @@ from salescrm.entities.customers import owned_by, quiet_for, unowned
 from salescrm.entities.follow_ups import overdue, planned_for
 from salescrm.entities.opportunities import of_customer, open_ones
 from salescrm.entities.people import deputising, in_team
-from salescrm.entities.pools import unseen_by
+from salescrm.entities.pools import entries_of, unseen_by
 from salescrm.labels import Label
 from salescrm.outbox import lease
 from salescrm.policy import Policy, Pool, RecycleRule
@@ -125,7 +125,10 @@ LISTS: Final[dict[str, Listing]] = {
         lambda work, after: work.pools.find("sea", after=after), "ix_customers_pool_id_entered_pool_at"
     ),
     "who has had a customer": Listing(
-        lambda work, after: work.pools.ledger(Maker().customer(id=Id("c7"))), "ix_ownership_customer_id_at"
+        lambda work, after: work.unscoped(OwnershipEntry).find(
+            entries_of(Id("c7")), order=[F.at], after=after
+        ),
+        "ix_ownership_customer_id_at",
     ),
     "how many customers a member owns, for the cap": Listing(
         lambda work, after: work.unscoped(Customer).count(owned_by(Id("m3"))),

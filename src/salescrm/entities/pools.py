@@ -13,7 +13,16 @@ from salescrm.kinds import Key, Text
 from salescrm.query import F, Where
 from salescrm.values import Id, Moment
 
-__all__ = ["FairShares", "Notice", "OwnershipEntry", "OwnershipKind", "PoolRun", "Turn", "unseen_by"]
+__all__ = [
+    "FairShares",
+    "Notice",
+    "OwnershipEntry",
+    "OwnershipKind",
+    "PoolRun",
+    "Turn",
+    "entries_of",
+    "unseen_by",
+]
 
 OwnershipKind: TypeAlias = Literal["claimed", "assigned", "transferred", "released", "recycled"]
 
@@ -72,6 +81,11 @@ class FairShares(Record):
     """How everybody stands whom a rule of assignment gives to; the id is the rule's key, *data* what its `Shares` dump."""
 
     data: Mapping[str, Any]
+
+
+def entries_of(customer_id: Id) -> Where:
+    """The lines of the ownership ledger about one customer."""
+    return F.customer_id == customer_id
 
 
 def unseen_by(member_id: Id) -> Where:

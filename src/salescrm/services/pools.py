@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from salescrm.calendars import start_of_day
 from salescrm.entities import Contact, Customer, OwnershipEntry
 from salescrm.entities.customers import in_pool
+from salescrm.entities.pools import entries_of
 from salescrm.errors import (
     Forbidden,
     InvalidDefinition,
@@ -241,7 +242,7 @@ class PoolService:
         """Who had *customer* and why they no longer do, oldest first."""
         id = self._now(customer).id
         entries = self.unit.unscoped(OwnershipEntry)
-        return tuple(entries.stream(F.customer_id == id, order=[F.at]))
+        return tuple(entries.stream(entries_of(id), order=[F.at]))
 
     def outlook(
         self,
