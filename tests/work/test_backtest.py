@@ -163,7 +163,7 @@ def test_a_claim_is_judged_by_the_pool_as_the_policy_has_it(
     crm.run(lambda work: work.pools.claim([acme]).customers[0].id, by="ann")
     clock.tick(days=2)
     spare = Pool(key="spare", label=Label("Spare", "备用公海"), where=F.level == "Z")
-    tried = attrs.evolve(policy(), pools=[*policy(**given).pools, spare])
+    tried = attrs.evolve(policy(), pools=[attrs.evolve(policy().pools[0], **given), spare])
     with crm.begin(by="boss") as work:
         result = work.pools.backtest(policy(), tried, since=since)
     assert [code] * (code is not None) == [one.decision.verdict for one in result.b.refused]

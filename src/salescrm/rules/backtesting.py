@@ -281,8 +281,9 @@ class _Replay:
             entered_pool_at=self._left.get(spell.customer_id, spell.entered),
         )
         return may_claim(
-            customer, pool, claimer, now=at, zone=source.zone, policy_version=source.policy_version
-        )
+            customer, pool, claimer,
+            now=at, zone=source.zone, policy_version=source.policy_version, counts=_fills(spell, self._which),
+        )  # fmt: skip
 
 
 _TICK: Final = timedelta(milliseconds=1)
