@@ -35,6 +35,7 @@ __all__ = [
     "getters",
     "iso",
     "keyer",
+    "maker",
     "reader",
     "spread",
     "twin",
@@ -258,6 +259,22 @@ def spread(field: SchemaField, value: Any) -> dict[str, Any]:
     return cells
 
 
+def maker(schema: Schema) -> Callable[..., Any]:
+    """A function from attributes by name to a record; what is not given is at its default."""
+    names = {"new": object.__new__, "Twin": twin(schema.record), "Record": schema.record}
+    attributes = [a.name for a in attrs.fields(schema.record)]
+    names |= {f"default_{name}": getattr(schema.blank, name) for name in attributes}
+    given = [name if name in schema.required else f"{name}=default_{name}" for name in attributes]
+    source = [
+        f"def make(*, {', '.join(given)}):",
+        "    o = new(Twin)",
+        *[f"    o.{name} = {name}" for name in attributes],
+        "    o.__class__ = Record",
+        "    return o",
+    ]
+    return typing.cast(Callable[..., Any], _compile("make", source, names))
+
+
 def evolver(schema: Schema) -> Callable[[Any, Mapping[str, Any]], Any]:
     """A function that copies a record with some attributes changed."""
     attributes = [a.name for a in attrs.fields(schema.record)]
@@ -265,8 +282,8 @@ def evolver(schema: Schema) -> Callable[[Any, Mapping[str, Any]], Any]:
         "def evolve(r, changes):",
         "    o = new(Twin)",
         *[f"    o.{name} = r.{name}" for name in attributes],
-        "    for name in changes:",
-        "        setattr(o, name, changes[name])",
+        "    for name, value in changes.items():",
+        "        setattr(o, name, value)",
         "    o.__class__ = Record",
         "    return o",
     ]

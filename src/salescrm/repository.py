@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -53,6 +52,16 @@ class Repository(Sweeping[RecordT]):
         self._hooks = kit.hooks
         self._log = kit.by_record[ChangeEntry]
         self._outbox = kit.by_record[OutboxEvent]
+        now, member = unit.context.now, unit.member
+        #: What every record that is added in this Work bears, beside its id.
+        self.stamps: Mapping[str, Any] = {
+            "tenant": unit.tenant,
+            "version": 1,
+            "created_at": now,
+            "created_by": member,
+            "updated_at": now,
+            "updated_by": member,
+        }
 
     @whole
     def add(
@@ -278,19 +287,6 @@ class Repository(Sweeping[RecordT]):
         self._require("save", *[old.id for old in before])
         return [(old, self.schema.evolve(old, {**stamped, "version": old.version + 1})) for old in before]
 
-    @cached_property
-    def stamps(self) -> Mapping[str, Any]:
-        """What every record that is added in this Work bears, beside its id."""
-        now, member = self.unit.context.now, self.unit.member
-        return {
-            "tenant": self.unit.tenant,
-            "version": 1,
-            "created_at": now,
-            "created_by": member,
-            "updated_at": now,
-            "updated_by": member,
-        }
-
     def _stamped(self, record: RecordT) -> RecordT:
         """*record* with its stamps and an id; a service's draft bears them already."""
         unit = self.unit
@@ -326,7 +322,7 @@ class Repository(Sweeping[RecordT]):
                 self._hooks.happened(self.unit, event)
 
     def _entry(self, kind: ChangeKind, record: RecordT, changes: dict[str, list[Any]]) -> ChangeEntry:
-        return ChangeEntry(
+        entry: ChangeEntry = self._log.make(
             id=self.unit.new_id(),
             **self.stamps,
             entity=self.schema.collection,
@@ -335,6 +331,7 @@ class Repository(Sweeping[RecordT]):
             record_version=record.version,
             changes=changes,
         )
+        return entry
 
     def _lines(self, lines: Iterable[Record]) -> list[Write]:
         """What adds *lines* to their ledgers: stamped, and logged nowhere, for a ledger is its own log."""
@@ -347,7 +344,7 @@ class Repository(Sweeping[RecordT]):
 
     def _told(self, event: Event) -> OutboxEvent:
         unit = self.unit
-        return OutboxEvent(
+        row: OutboxEvent = self._outbox.make(
             id=unit.new_id(),
             **self.stamps,
             name=event.name,
@@ -356,6 +353,7 @@ class Repository(Sweeping[RecordT]):
             data=to_plain(event),
             due_at=unit.now(),
         )
+        return row
 
     def _ours(self, record: RecordT) -> None:
         """Refuses a record that was read for another tenant: it may share its id and version with one of ours."""

@@ -129,7 +129,7 @@ class Schema:
 
     @cached_property
     def blank(self) -> Any:
-        """A record of nothing but defaults, None where there is none: what a new one is made of, faster than by its class."""
+        """A record of nothing but defaults, None where there is none."""
         return self.record(**dict.fromkeys(self.required))
 
     @cached_property
@@ -169,6 +169,11 @@ class Schema:
     def getters(self) -> Mapping[str, Callable[[Any], Any]]:
         """By column name, a function from a record to that column's plain value."""
         return codegen.getters(self)
+
+    @cached_property
+    def make(self) -> Callable[..., Any]:
+        """A new record of fields by name, as its class takes them; unchecked, and in half the time or less."""
+        return codegen.maker(self)
 
     @cached_property
     def evolve(self) -> Callable[[Any, Mapping[str, Any]], Any]:

@@ -97,6 +97,7 @@ class UnitOfWork:
         self.written = 0
         self._ended: str | None = None
         self._repositories: dict[type[Record], Repository[Record]] = {}
+        self._unscoped: dict[type[Record], Repository[Record]] = {}
         self._services: dict[Callable[..., Any], Any] = {}
         #: What `holds` has found out about questions.
         self._answers: dict[tuple[type, int, int], tuple[Test, Sequence[Any], Where, Context]] = {}
@@ -151,9 +152,12 @@ class UnitOfWork:
 
         Nothing that it gives may reach the acting member.
         """
-        from salescrm.repository import Repository
+        found = self._unscoped.get(entity)
+        if found is None:
+            from salescrm.repository import Repository
 
-        return Repository(self, entity, scoped=False)
+            found = self._unscoped[entity] = Repository(self, entity, scoped=False)
+        return found  # type: ignore[return-value]  # the repository of just this entity
 
     def service(self, kind: Callable[[Self], S]) -> S:
         """The one service of *kind* in this Work: ours, or a host's own class that takes a Work."""
@@ -242,6 +246,7 @@ class UnitOfWork:
         # They know this Work as it knows them: left so, each Work would wait for the cyclic collector.
         self._services.clear()
         self._repositories.clear()
+        self._unscoped.clear()
         if not self.owned:
             if ended is not None and commit:
                 raise WorkEnded(ended)

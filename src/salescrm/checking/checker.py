@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise
 from threading import Lock
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -70,7 +70,7 @@ class Checker:
             )
         after: tuple[Any, ...] | None = None
         if query.after is not None:
-            after = self._cursors.read(schema, query, self._order(schema, query.order))
+            after = self._cursors.read(schema, query, self._sorted(schema, query.order))
         nulls = tuple(value is None for value in after) if after is not None else None
         key = ("find", schema.collection, asked, scoped, query.order, nulls)
         kept = self._kept(key)
@@ -262,7 +262,13 @@ class Checker:
 
     def cursor(self, schema: Schema, query: Query, record: Any) -> str:
         """The cursor of the page that follows *record* in *query*."""
-        return self._cursors.write(schema, query, self._order(schema, query.order), record)
+        return self._cursors.write(schema, query, self._sorted(schema, query.order), record)
+
+    def _sorted(self, schema: Schema, order: tuple[Order, ...]) -> tuple[SortKey, ...]:
+        """As `_order`, kept as a plan is: a cursor wants it for each page, and to make it takes a tenth of a page's time."""
+        key = ("order", schema.collection, order)
+        kept = self._kept(key) or self._keep(key, _Kept(self._order(schema, order), ()))
+        return cast("tuple[SortKey, ...]", kept.plan)
 
 
 def _ascend(edges: Sequence[Any]) -> bool:

@@ -25,6 +25,8 @@ __all__ = ["Cursors"]
 _DIGEST: Final = 12
 #: A cursor holds a few sort values; anything longer is not ours.
 _LONGEST: Final = 1_000_000
+#: Made once: `json.dumps` with options makes an encoder each time.
+_TO_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @attrs.frozen
@@ -41,7 +43,7 @@ class Cursors:
     def write(self, schema: Schema, query: Query, order: tuple[SortKey, ...], record: Any) -> str:
         """The cursor behind *record* in *query*."""
         values = [_to_json(schema.getters[key.column.name](record)) for key in order]
-        body = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
+        body = _TO_JSON(values).encode()
         return base64.urlsafe_b64encode(self._sign(schema, query, body) + body).decode().rstrip("=")
 
     def read(self, schema: Schema, query: Query, order: tuple[SortKey, ...]) -> tuple[Any, ...]:

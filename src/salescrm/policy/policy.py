@@ -165,6 +165,11 @@ class Policy:
         return self.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)
 
     @cached_property
+    def assigns_on_create(self) -> bool:
+        """Whether a rule of assignment gives a new customer an owner at once."""
+        return any(rule.on_create for rule in self.assignments)
+
+    @cached_property
     def ranked_pools(self) -> tuple[Pool, ...]:
         """The open pools, in the order in which a customer is offered to them."""
         return ranked(self.pools)

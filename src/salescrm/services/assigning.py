@@ -62,7 +62,7 @@ class Assigning:
 
     def created(self, customers: Iterable[Customer]) -> dict[Id, Customer]:
         """By id, those of the new *customers* that a rule gives an owner at once, as they then are."""
-        if not any(rule.on_create for rule in self.unit.policy.assignments):
+        if not self.unit.policy.assigns_on_create:
             return {}
         wanted: list[Wanted] = []
         for one in customers:

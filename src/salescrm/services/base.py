@@ -57,7 +57,7 @@ class Service(Reader[RecordT]):
         missing = [name for name in self.schema.required if name not in given]
         if missing:
             raise InvalidValue(self.schema.name, missing[0], None, "a value")
-        return cast(RecordT, self.schema.evolve(self.schema.blank, given))
+        return cast(RecordT, self.schema.make(**given))
 
     def clean(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """

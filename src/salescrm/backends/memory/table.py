@@ -86,6 +86,11 @@ class Table:
         self.records.update(records)
         for held, more in zip(self.holders, holders, strict=True):
             held.update(more)
+        if len(records) == 1:  # as a rule: without lists of one, half the time
+            (record,) = records.values()
+            for key, entries in self._indexes.values():
+                entries.add(key(record))
+            return
         for key, entries in self._indexes.values():
             entries.update([key(record) for record in records.values()])
 
