@@ -23,7 +23,7 @@ from salescrm.kinds import Kind
 from salescrm.plans import After, AllOf, FindPlan, SortKey, TallyPlan
 from salescrm.schema import Schema
 
-__all__ = ["Bind", "Read", "Statement", "Statements"]
+__all__ = ["Bind", "Read", "Statement", "Statements", "picked_ids"]
 
 #: From the tenant, the slots' values and, for a change, the new values to the driver's parameters.
 Bind: TypeAlias = Callable[[str, Sequence[Any], Sequence[Any]], tuple[Any, ...]]
@@ -205,14 +205,13 @@ class Statements:
         made = self.making(plan.schema)
         query = self.ordered(made, sa.select(*self._columns(made)), made.holds(plan.where), plan)
         picked = self.for_update(made, query.select_from(made.source()), skip_locked).cte("picked")
-        table = made.table
-        # The tenant is compared with the picked one *and* said: the key is found by it.
-        update = (
-            self._update(made, names)
-            .where(table.c.tenant == made.tenant, table.c.id == picked.c.id)
-            .returning(*picked.c)
+        # Not joined with what was picked: before the first ANALYZE the planner takes a tenant for a handful of records, and
+        # reads all of them again for each one picked.  All of those are locked, so what they were is what was changed.
+        update = self._update(made, names).where(
+            made.table.c.tenant == made.tenant, made.table.c.id == picked_ids(picked)
         )
-        return self.finish(made, update, self.reader(plan.schema), self._changed(plan.schema, names))
+        changing = sa.select(*picked.c).add_cte(update.cte("changed"))
+        return self.finish(made, changing, self.reader(plan.schema), self._changed(plan.schema, names))
 
     def _update(self, made: Compilation, names: tuple[str, ...]) -> Update:
         table = made.table
@@ -250,6 +249,11 @@ def _ranges(made: Compilation, plan: FindPlan) -> list[Expression]:
         return [made.holds(plan.where)]
     rest = made.holds(AllOf(tuple(part for part in parts if part is not afters[0])))
     return [sa.and_(rest, made.within(one)) for one in segments(afters[0])]
+
+
+def picked_ids(picked: sa.CTE) -> Expression:
+    """The ids of the records *picked*, as PostgreSQL's array: gathered once, then each is looked up by its key."""
+    return sa.func.any(sa.func.array(sa.select(picked.c.id).scalar_subquery()))
 
 
 def _no_rows(rows: Iterable[Sequence[Any]]) -> list[Any]:
