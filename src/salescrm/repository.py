@@ -214,7 +214,7 @@ class Repository(Trail[RecordT]):
         """
         if known:
             where, limit = where & F.id.one_of([one.id for one in known]), len(known)
-        beside = [] if self._hooks.listens else self._beside(known, values, follow)
+        beside = self._beside(known, values, follow) if known and not self._hooks.listens else []
         changed = self._changed(
             where, values, orders(order), limit, skip_locked=skip_locked, context=context, beside=beside
         )
