@@ -195,7 +195,14 @@ class JsonFileStore:
                 _do(one, table)
                 _check_unique(one.schema, table)
 
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
         schema = asked.plan.schema
         with self.transaction.writing():
             # Looked for only now that nobody else writes: what matches stays as it is until we have changed it.
@@ -206,6 +213,8 @@ class JsonFileStore:
                 document = schema.to_document(record) | columns | {"version": record.version + 1}
                 table[record.id] = schema.from_document(document)
             _check_unique(schema, table)
+            if len(found) == asked.limit:
+                self.write(*beside)
         return found
 
     def sweep(

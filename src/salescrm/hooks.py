@@ -173,6 +173,8 @@ class Hooks:
         self.listens_to_assigning = bool(self._listeners["choosing_assignee"])
         self.listens_to_transfers = bool(self._listeners["transferring_customer"])
         self.listens_to_events = bool(self._listeners["event_happened"])
+        #: Whether anybody must be asked about what is written, or told of it.
+        self.listens = self.listens_to_records or self.listens_to_events or self.listens_to_commits
 
     def _call(self, hook: str, arguments: dict[str, Any]) -> Iterator[Any]:
         """Each listener's answer in turn; what it changes in *arguments* between two is up to the caller."""

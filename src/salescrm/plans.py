@@ -277,6 +277,13 @@ class Asked:
     plan: FindPlan
     values: Sequence[Any]
 
+    @property
+    def limit(self) -> int | None:
+        """The most records asked for; None for all."""
+        slot = self.plan.limit_slot
+        limit: int | None = None if slot is None else self.values[slot]
+        return limit
+
 
 @attrs.frozen(eq=False)
 class AskedTally:

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from salescrm.access import Action
 from salescrm.checking import Context
 from salescrm.codegen import STAMPED
-from salescrm.entities import ChangeEntry, OutboxEvent, Record
+from salescrm.entities import ChangeEntry, Record
 from salescrm.entities.base import RecordT
-from salescrm.entities.history import ChangeKind
-from salescrm.errors import Forbidden, InvalidQuestion, InvalidValue
-from salescrm.events import Edited, Event, to_plain
-from salescrm.query import Order, Query, Where
+from salescrm.errors import Forbidden, InvalidQuestion, InvalidValue, StaleWrite
+from salescrm.events import Edited, Event
+from salescrm.query import F, Order, Query, Where
 from salescrm.query.fields import OrderLike
 from salescrm.reading import orders
 from salescrm.storage import Delete, Insert, Replace, Write
-from salescrm.sweeping import Sweeping
+from salescrm.trail import Trail
 from salescrm.values import Id
 from salescrm.whole import whole
 
@@ -43,25 +42,12 @@ Settle: TypeAlias = Callable[[RecordT], RecordT]
 Follow: TypeAlias = Callable[[RecordT, RecordT], Iterable[Event | Record]]
 
 
-class Repository(Sweeping[RecordT]):
+class Repository(Trail[RecordT]):
     """The records of one entity, as the acting member of *unit* may see and change them; all where it is not *scoped*."""
 
     def __init__(self, unit: UnitOfWork, entity: type[RecordT], *, scoped: bool = True) -> None:
         super().__init__(unit, entity, scoped=scoped)
-        kit = unit.kit
-        self._hooks = kit.hooks
-        self._log = kit.by_record[ChangeEntry]
-        self._outbox = kit.by_record[OutboxEvent]
-        now, member = unit.context.now, unit.member
-        #: What every record that is added in this Work bears, beside its id.
-        self.stamps: Mapping[str, Any] = {
-            "tenant": unit.tenant,
-            "version": 1,
-            "created_at": now,
-            "created_by": member,
-            "updated_at": now,
-            "updated_by": member,
-        }
+        self._hooks = unit.kit.hooks
 
     @whole
     def add(
@@ -210,6 +196,7 @@ class Repository(Sweeping[RecordT]):
         follow: Follow[RecordT] | None = None,
         skip_locked: bool = True,
         context: Context | None = None,
+        known: Sequence[RecordT] = (),
     ) -> list[RecordT]:
         """
         Sets *values* in up to *limit* records that *where* holds for, taken in *order*; the records as they now are.
@@ -219,23 +206,53 @@ class Repository(Sweeping[RecordT]):
         are stamped and not logged.  With *skip_locked* false it waits for records that others hold just now.
         Relative moments are those of *context*, if given.
         Hooks may refuse it, for all of them; they can't change what is saved many at a time.
+
+        Of *known* records, as they were read, none but these are changed, and what goes with them is sent along.
+
+        Raises:
+            StaleWrite: One of the *known* has changed since it was read, and *where* still holds for it.
         """
-        changed = self._changed(where, values, orders(order), limit, skip_locked=skip_locked, context=context)
+        if known:
+            where, limit = where & F.id.one_of([one.id for one in known]), len(known)
+        beside = self._beside(known, values, follow) if known and not self._hooks.listens else []
+        changed = self._changed(
+            where, values, orders(order), limit, skip_locked=skip_locked, context=context, beside=beside
+        )
         after = [new for _, new in changed]
+        if known:
+            self._refuse_stale(known, changed)
+            if beside and len(changed) == len(known):
+                return after
         if self._hooks.listens_to_records:
             self._hooks.agree(self.unit, changed)
-        entries = [self._entry("saved", new, self.schema.diff(old, new)) for old, new in changed]
-        follows = [one for pair in changed for one in follow(*pair)] if follow else []
-        self._write(
-            None,
-            entries,
-            [one for one in follows if isinstance(one, Event)],
-            [one for one in follows if isinstance(one, Record)],
-        )
+        self._write(None, *self._going(changed, follow))
         if self._hooks.listens_to_records:
             for old, new in changed:
                 self._hooks.saved(self.unit, old, new)
         return after
+
+    def _beside(
+        self, known: Sequence[RecordT], values: Mapping[str, Any], follow: Follow[RecordT] | None
+    ) -> list[Insert]:
+        """What goes with a change of *known*, all of which are still as they were read."""
+        stamped = self._restamped(values)
+        return self._rows(*self._going([(one, self._evolved(one, stamped)) for one in known], follow))
+
+    def _going(
+        self, changed: Sequence[tuple[RecordT, RecordT]], follow: Follow[RecordT] | None
+    ) -> tuple[list[ChangeEntry], list[Event], list[Record]]:
+        """What goes with records as they were and as they are: entries of the log, events, lines of ledgers."""
+        entries = [self._entry("saved", new, self.schema.diff(old, new)) for old, new in changed]
+        follows = [one for pair in changed for one in follow(*pair)] if follow else []
+        events = [one for one in follows if isinstance(one, Event)]
+        return entries, events, [one for one in follows if isinstance(one, Record)]
+
+    def _refuse_stale(self, known: Sequence[RecordT], changed: Sequence[tuple[RecordT, RecordT]]) -> None:
+        read = {one.id: one.version for one in known}
+        for old, _ in changed:
+            if old.version != read[old.id]:
+                self.unit.fail()
+                raise StaleWrite(self.schema.name, old.id, read[old.id])
 
     @whole
     def tell(self, events: Sequence[Event], lines: Sequence[Record] = ()) -> None:
@@ -264,28 +281,40 @@ class Repository(Sweeping[RecordT]):
         *,
         skip_locked: bool = True,
         context: Context | None = None,
+        beside: Sequence[Insert] = (),
     ) -> list[tuple[RecordT, RecordT]]:
         """What was changed, as it was and as it is."""
         unit = self.unit
         store = unit.reading()
-        fixed = values.keys() & {*self.schema.searchable, *STAMPED}
-        if fixed:
-            raise InvalidQuestion(
-                f"{', '.join(sorted(fixed))} can't be changed in many records at once; save each"
-            )
-        stamped = self.schema.admitted({**values, "updated_at": unit.context.now, "updated_by": unit.member})
+        stamped = self._restamped(values)
         columns = self.schema.spread(stamped)
         query = Query(where=where, order=order, limit=limit)
         asked = self._checker.find(self.schema, query, context or unit.context, scope=self._scope("save"))
         unit.wrote()
         try:
-            before = cast("list[RecordT]", store.change(asked, columns, skip_locked=skip_locked))
+            before = cast(
+                "list[RecordT]", store.change(asked, columns, skip_locked=skip_locked, beside=beside)
+            )
         except BaseException:
             unit.fail()
             raise
         # As they are now: nobody gives away what they may not hold.
         self._require("save", *[old.id for old in before])
-        return [(old, self.schema.evolve(old, {**stamped, "version": old.version + 1})) for old in before]
+        return [(old, self._evolved(old, stamped)) for old in before]
+
+    def _restamped(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """*values* as they are set in many records at once, with the stamps of a change."""
+        fixed = values.keys() & {*self.schema.searchable, *STAMPED}
+        if fixed:
+            raise InvalidQuestion(
+                f"{', '.join(sorted(fixed))} can't be changed in many records at once; save each"
+            )
+        unit = self.unit
+        return self.schema.admitted({**values, "updated_at": unit.context.now, "updated_by": unit.member})
+
+    def _evolved(self, old: RecordT, stamped: Mapping[str, Any]) -> RecordT:
+        """*old* as a change leaves it."""
+        return cast(RecordT, self.schema.evolve(old, {**stamped, "version": old.version + 1}))
 
     def _stamped(self, record: RecordT) -> RecordT:
         """*record* with its stamps and an id; a service's draft bears them already."""
@@ -306,54 +335,15 @@ class Repository(Sweeping[RecordT]):
         lines: Sequence[Record] = (),
     ) -> None:
         """*write* with its log entries, the outbox rows of *events* and *lines* of ledgers, in one go."""
-        writes: list[Write] = [] if write is None else [write]
-        writes += self._lines(lines)
-        if entries:
-            writes.append(Insert(self._log, entries))
-        if events:
-            rows = [self._told(event) for event in events]
-            writes.append(Insert(self._outbox, rows))
-            if self._hooks.listens_to_commits:
-                self.unit.told += [row.id for row in rows]
+        rows = self._rows(entries, events, lines)
+        writes: list[Write] = [*rows] if write is None else [write, *rows]
+        if events and self._hooks.listens_to_commits:
+            self.unit.told += [row.id for row in rows[-1].records]
         if writes:
             self.unit.write(*writes)
         if self._hooks.listens_to_events:
             for event in events:
                 self._hooks.happened(self.unit, event)
-
-    def _entry(self, kind: ChangeKind, record: RecordT, changes: dict[str, list[Any]]) -> ChangeEntry:
-        entry: ChangeEntry = self._log.make(
-            id=self.unit.new_id(),
-            **self.stamps,
-            entity=self.schema.collection,
-            record_id=record.id,
-            kind=kind,
-            record_version=record.version,
-            changes=changes,
-        )
-        return entry
-
-    def _lines(self, lines: Iterable[Record]) -> list[Write]:
-        """What adds *lines* to their ledgers: stamped, and logged nowhere, for a ledger is its own log."""
-        unit, kinds = self.unit, dict[type[Record], list[Record]]()
-        for line in lines:
-            schema = unit.kit.by_record[type(line)]
-            stamped = schema.evolve(line, {"id": line.id or unit.new_id(), **self.stamps})
-            kinds.setdefault(type(line), []).append(schema.admit(stamped))
-        return [Insert(unit.kit.by_record[kind], found) for kind, found in kinds.items()]
-
-    def _told(self, event: Event) -> OutboxEvent:
-        unit = self.unit
-        row: OutboxEvent = self._outbox.make(
-            id=unit.new_id(),
-            **self.stamps,
-            name=event.name,
-            entity=event.entity,
-            record_id=event.record_id,
-            data=to_plain(event),
-            due_at=unit.now(),
-        )
-        return row
 
     def _ours(self, record: RecordT) -> None:
         """Refuses a record that was read for another tenant: it may share its id and version with one of ours."""

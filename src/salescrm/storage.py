@@ -122,7 +122,14 @@ class Store(Protocol):
         it waits here, and nobody else commits between what is then read and what is then written.
         """
 
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
         """
         Sets *values* (by column name, plain) in the records that match, at most the plan's limit, taken in its order.
 
@@ -131,6 +138,9 @@ class Store(Protocol):
         goes up by one.  No searchable column is among *values*: the search shadow is made of whole records, and the
         repository sees to it.  Returns the records *as they were before*, in no order. With *skip_locked* false it waits for
         records that others hold.
+
+        Does *beside* too if it changed as many records as the plan's limit, and else nothing of it: one who knows which
+        records these are has what goes with them ready, and saves a round trip where the engine can do both at once.
         """
 
     def sweep(

@@ -98,8 +98,11 @@ class Sweeping(Reader[RecordT]):
         whole_repository = cast("Repository[RecordT]", self)
         # Made even where plugins listen: what can't go inside the engine must not depend on who is plugged in.
         rows = templates(whole_repository, follow, (*flags,))
-        listened = hooks.listens_to_records or hooks.listens_to_events or hooks.listens_to_commits
-        if listened or scope is not None or any(schema.by_column[name].kind in UNSWEPT for name in columns):
+        if (
+            hooks.listens
+            or scope is not None
+            or any(schema.by_column[name].kind in UNSWEPT for name in columns)
+        ):
             return _one_by_one(
                 whole_repository, where, values, follow, (*flags,), asked, context, skip_locked=skip_locked
             )

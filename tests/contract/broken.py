@@ -136,7 +136,14 @@ class ForgetsEffects(MemoryStore):
 
 
 class ChangesWithoutAVersion(MemoryStore):
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
         found = self.find(asked)
         schema = asked.plan.schema
         self.write(*[Replace(schema, schema.evolve(one, values), one.version) for one in found])
@@ -144,14 +151,42 @@ class ChangesWithoutAVersion(MemoryStore):
 
 
 class ReturnsWhatItMade(MemoryStore):
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
         schema = asked.plan.schema
         return [self.get(schema, one.id) for one in super().change(asked, values)]
 
 
 class ChangesAll(MemoryStore):
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
         return super().change(Asked(attrs.evolve(asked.plan, limit_slot=None), asked.values), values)
+
+
+class WritesBesideFewer(MemoryStore):
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
+        found = super().change(asked, values)
+        self.write(*beside)
+        return found
 
 
 class SweepsWithoutALimit(MemoryStore):
@@ -179,7 +214,14 @@ class ForgetsTheSecondRow(MemoryStore):
 
 
 class LooksBeforeItLocks(MemoryStore):
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
         found = self.find(asked)
         time.sleep(0.002)
         super().write()
@@ -267,7 +309,7 @@ BROKEN: Final[Mapping[str, tuple[type[MemoryStore], type[Contract]]]] = {
             ActsBeforeTheCommit,
             ForgetsEffects,
         ),
-        contract.Changing: (ChangesWithoutAVersion, ReturnsWhatItMade, ChangesAll),
+        contract.Changing: (ChangesWithoutAVersion, ReturnsWhatItMade, ChangesAll, WritesBesideFewer),
         contract.Sweeping: (
             SweepsWithoutALimit,
             TellsOfWhatIsNow,

@@ -32,12 +32,12 @@ _UNDEALT = RecycleRule(key="undealt", label=Label("No deal", "未成交"), ancho
 
 
 def opened(url: str, *, days: int = 0, cap: int = 100) -> Crm:
-    """A Crm *days* after the start, whose members may own *cap* customers and claim a quarter more in a day."""
+    """A Crm *days* after the start, whose members may own *cap* customers and claim a quarter more in a week."""
     pool = Pool(
         key="north",
         label=Label("North", "北区公海"),
         everyone=True,
-        claims=ClaimLimits(cap=cap, daily=cap + cap // 4),
+        claims=ClaimLimits(cap=cap, weekly=cap + cap // 4),
         rules=(_QUIET, _UNDEALT),
     )
     return salescrm.connect(url, policy=Policy(pools=(pool,)), clock=Clock(START + timedelta(days=days)))
@@ -70,13 +70,13 @@ def compete(crm: Crm, worker: str, many: int = 40) -> dict[str, Any]:
             )
         except ClaimRefused as refusal:
             refused += 1
-            if {"cap", "daily-limit"} & {one.verdict for one in refusal.decisions}:
+            if {"cap", "weekly-limit"} & {one.verdict for one in refusal.decisions}:
                 many = max(1, many // 2)
                 if many == 1 and refused > 40:
                     break
             continue
         claimed += len(taken.customers)
-        limits = {one.verdict for one in taken.refused} & {"cap", "daily-limit"}
+        limits = {one.verdict for one in taken.refused} & {"cap", "weekly-limit"}
         if limits and not taken.customers:
             break
         if taken.customers and dice.random() < 0.1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from salescrm.backends.sql import SqlBackend
 from salescrm.backends.sql.channels import Channel
+from salescrm.backends.sql.statements import Statement
+from salescrm.backends.sql.sweeps import sweeping
 from salescrm.catalog import schemas
 from salescrm.checking import Checker, Context
 from salescrm.checking.cursors import Cursors
@@ -73,10 +75,23 @@ class Lab:
         """The engine's plan for that question, as the engine says it."""
         statements = self.backend._statements
         made = statements.find(asked.plan) if isinstance(asked, Asked) else statements.tally(asked.plan)
+        return self._explained(made, asked.values, ())
+
+    def explain_change(self, asked: Asked, values: Mapping[str, Any]) -> str:
+        """PostgreSQL's plan for a change, as it says it."""
+        made = self.backend._statements.change(asked.plan, tuple(values), skip_locked=False)
+        return self._explained(made, asked.values, tuple(values.values()))
+
+    def explain_sweep(self, asked: Asked, values: Mapping[str, Any]) -> str:
+        """PostgreSQL's plan for a sweep that writes no rows, as it says it."""
+        (made,), new = sweeping(self.backend._statements, asked.plan, values, (), skip_locked=False)
+        return self._explained(made, asked.values, new)
+
+    def _explained(self, made: Statement, values: Sequence[Any], new: Sequence[Any]) -> str:
         word = "EXPLAIN QUERY PLAN" if self.backend.engine.dialect.name == "sqlite" else "EXPLAIN"
         channel = self.backend.open(TENANT)._channel
         try:
-            rows = channel.rows(f"{word} {made.text}", made.bind(TENANT, asked.values, ()))
+            rows = channel.rows(f"{word} {made.text}", made.bind(TENANT, values, new))
         finally:
             channel.rollback()
         return "\n".join(str(row[-1]) for row in rows)

@@ -81,14 +81,14 @@ def faults(crm: Crm) -> Iterator[str]:
         if (customer.owner_id is None) != (customer.pool_id == "north"):
             yield f"{customer.number}: neither owned nor in the pool, or both"
     limits, kinds = crm.policy.pools[0].claims, Counter(one.kind for one in ledger)
-    cap, daily = limits.cap or 0, limits.daily or 0
+    cap, weekly = limits.cap or 0, limits.weekly or 0
     if (kinds["claimed"], kinds["released"]) != (told["CustomerClaimed"], told["CustomerReleased"]):
         yield f"the ledger has {kinds}, the events are {told}"
     for member, held in Counter(one.owner_id for one in customers.values() if one.owner_id).items():
         if held > cap:
             yield f"{member} has {held}"
     for claimer, many in Counter(one.to_id for one in ledger if one.kind == "claimed").items():
-        if many > daily:
+        if many > weekly:
             yield f"{claimer} has claimed {many}"
 
 

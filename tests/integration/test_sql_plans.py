@@ -121,3 +121,15 @@ def test_postgres_reads_lists_from_their_indexes(on_postgres: Lab) -> None:
     assert "uq_customers_number" in by_number
     newest_of_all = at.explain(at.tallied(customers, Tally(measures=[highest(F.updated_at)])))
     assert "Index Only Scan" in newest_of_all
+
+
+def test_postgres_looks_once_for_what_it_changes_even_before_the_first_analyze(on_postgres: Lab) -> None:
+    """It then takes a tenant for a handful of records, and would read all of them again for each one that is changed."""
+    at, customers = on_postgres, SCHEMAS["customers"]
+    at.backend.open("acme")._channel.run("ALTER TABLE customers SET (autovacuum_enabled = false)")
+    many = [at.make.customer() for _ in range(1_500)]
+    at.seed(customers, *many)
+    asked = at.asked(customers, F.id.one_of([one.id for one in many[:20]]) & F.owner_id.is_null(), limit=20)
+    for said in (at.explain_change(asked, {"owner_id": "li"}), at.explain_sweep(asked, {"owner_id": "li"})):
+        assert "Update on customers" in said
+        assert "Nested Loop" not in said, said

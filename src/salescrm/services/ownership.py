@@ -13,7 +13,7 @@ from typing import Any
 from salescrm.entities import Customer, Opportunity, OwnershipEntry, Record
 from salescrm.entities.customers import left_to, taken_by
 from salescrm.entities.pools import OwnershipKind
-from salescrm.errors import InvalidValue, StaleWrite, StateRefused
+from salescrm.errors import InvalidValue, StateRefused
 from salescrm.events import (
     CustomerAssigned,
     CustomerClaimed,
@@ -23,7 +23,7 @@ from salescrm.events import (
     OpportunityEdited,
 )
 from salescrm.policy import Pool
-from salescrm.query import F, Where
+from salescrm.query import EVERYTHING, F, Where
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id
 from salescrm.whole import whole
@@ -162,21 +162,12 @@ class Ownership:
         values: dict[str, object],
         follow: Callable[[Customer, Customer], Iterable[Event | Record]],
     ) -> list[Customer]:
-        read = {one.id: one for one in customers}
-        first = customers[0] if customers else None
-        if first is None:
+        if not customers:
             return []
         owners = {one.owner_id for one in customers}
         # Compare and set: the owner is still who it was, and nothing else has happened either.
-        still = F.id.one_of(read)
-        if len(owners) == 1:
-            still &= F.owner_id == first.owner_id
-        changed = self._customers.change(still, values, limit=len(read), follow=follow, skip_locked=False)
-        for one in changed:
-            if one.version != read[one.id].version + 1:
-                self.unit.fail()
-                raise StaleWrite("Customer", one.id, read[one.id].version)
-        return changed
+        still = F.owner_id == customers[0].owner_id if len(owners) == 1 else EVERYTHING
+        return self._customers.change(still, values, known=customers, follow=follow, skip_locked=False)
 
     def _told(
         self, kind: OwnershipKind, to: Id, reason: Callable[[Id], str | None], rule: str | None

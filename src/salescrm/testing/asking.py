@@ -97,10 +97,12 @@ class Asking:
         order: Sequence[Field | Order] = (),
         limit: int = 10_000,
         skip_locked: bool = True,
+        beside: Sequence[Record] = (),
     ) -> list[R]:
         """`Store.change`; *values* by column name."""
         asked = self.asked(entity, where, order=order, limit=limit)
-        return self.store.change(asked, values, skip_locked=skip_locked)
+        inserts = [Insert(self.schema(type(one)), [self.own(one)]) for one in beside]
+        return self.store.change(asked, values, skip_locked=skip_locked, beside=inserts)
 
     # Reading.
 

@@ -88,7 +88,14 @@ class MemoryStore:
             self.transaction.fail()
             raise
 
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
         """As `storage.Store.change`; there is one writer at a time, so no record is ever held by another."""
         self.transaction.write()
         try:
@@ -101,6 +108,8 @@ class MemoryStore:
         except BaseException:
             self.transaction.fail()
             raise
+        if beside and len(found) == asked.limit:
+            self.write(*beside)
         return found
 
     def sweep(

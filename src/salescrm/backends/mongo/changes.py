@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from salescrm.backends.mongo.documents import encode, key
-from salescrm.backends.mongo.finding import found, limit_of
+from salescrm.backends.mongo.finding import found
 from salescrm.backends.mongo.transaction import Transaction
 from salescrm.backends.mongo.writing import batches
 from salescrm.errors import Transient
@@ -50,7 +50,7 @@ class Changing:
         began = self.transaction.begin()
         if self.transaction.session is None:
             return self._one_by_one(asked, update)
-        if not (began and skip_locked and limit_of(asked)):
+        if not (began and skip_locked and asked.limit):
             return self._together(asked, found(self.transaction, self.tenant, asked), update)
         for reach in _REACH:
             try:
@@ -63,7 +63,7 @@ class Changing:
 
     def _front(self, asked: Asked, reach: int) -> list[Document]:
         """As many documents as asked for, from the first so many times as many."""
-        limit = limit_of(asked) or 0
+        limit = asked.limit or 0
         documents = found(self.transaction, self.tenant, _with_limit(asked, limit * reach))
         start = int(self.random() * (len(documents) - limit + 1)) if len(documents) > limit else 0
         return documents[start : start + limit]
@@ -78,7 +78,7 @@ class Changing:
 
     def _one_by_one(self, asked: Asked, update: Document) -> list[Document]:
         """Without transactions: each document as it was found or not at all; looks again while others come first."""
-        limit, changed = limit_of(asked), dict[str, Document]()
+        limit, changed = asked.limit, dict[str, Document]()
         lost = True
         while lost and (limit is None or len(changed) < limit):
             lost = False

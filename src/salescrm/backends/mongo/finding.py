@@ -9,14 +9,7 @@ from salescrm.backends.mongo.compile import reading
 from salescrm.backends.mongo.transaction import Transaction
 from salescrm.plans import Asked, Source
 
-__all__ = ["cursor_on", "found", "limit_of"]
-
-
-def limit_of(asked: Asked) -> int | None:
-    """The most records asked for; None for all."""
-    slot = asked.plan.limit_slot
-    limit: int | None = None if slot is None else asked.values[slot]
-    return limit
+__all__ = ["cursor_on", "found"]
 
 
 def found(
@@ -37,7 +30,7 @@ def cursor_on(
     size: int | None = None,
 ) -> Any | None:
     """The driver's cursor on the documents asked for, in batches of *size*; None for a limit of 0."""
-    plan, most = asked.plan, limit_of(asked)
+    plan, most = asked.plan, asked.limit
     if most == 0:
         return None  # to MongoDB 0 is no limit
     how = reading(

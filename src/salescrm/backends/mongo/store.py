@@ -15,7 +15,7 @@ from salescrm.backends.mongo.transaction import Transaction
 from salescrm.backends.mongo.writing import Writing
 from salescrm.plans import Asked, AskedTally
 from salescrm.schema import Schema
-from salescrm.storage import Write
+from salescrm.storage import Insert, Write
 from salescrm.sweeps import RowTemplate
 
 __all__ = ["MongoStore"]
@@ -96,7 +96,14 @@ class MongoStore:
         self.transaction.begin()
         self._writing.write(writes)
 
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
         """
         See `storage.Store`.
 
@@ -105,6 +112,8 @@ class MongoStore:
         """
         schema = asked.plan.schema
         documents = self._changing.change(asked, update_of(schema, values), skip_locked=skip_locked)
+        if beside and len(documents) == asked.limit:
+            self.write(*beside)
         return self._driver.documents(schema).read(documents)
 
     def sweep(

@@ -23,7 +23,7 @@ from salescrm.kinds import Kind
 from salescrm.plans import After, AllOf, FindPlan, SortKey, TallyPlan
 from salescrm.schema import Schema
 
-__all__ = ["Bind", "Read", "Statement", "Statements"]
+__all__ = ["Bind", "Read", "Statement", "Statements", "picked_ids"]
 
 #: From the tenant, the slots' values and, for a change, the new values to the driver's parameters.
 Bind: TypeAlias = Callable[[str, Sequence[Any], Sequence[Any]], tuple[Any, ...]]
@@ -97,9 +97,17 @@ class Statements:
         """Sets the columns *names* in the records whose ids are in slot 0."""
         return self._of_plan(plan, ("ids", names), lambda: self._update_ids(plan.schema, names))
 
-    def change(self, plan: FindPlan, names: tuple[str, ...], *, skip_locked: bool) -> Statement:
-        """Sets the columns *names* in the plan's records and gives them as they were: one statement."""
-        return self._of_plan(plan, (skip_locked, names), lambda: self._change(plan, names, skip_locked))
+    def change(
+        self, plan: FindPlan, names: tuple[str, ...], kinds: tuple[Schema, ...] = (), *, skip_locked: bool
+    ) -> Statement:
+        """
+        Sets the columns *names* in the plan's records and gives them as they were: one statement of PostgreSQL's.
+
+        If these are as many as the plan's limit it inserts a record of each of *kinds*: the values of all their columns
+        come behind those of *names*.
+        """
+        key = (skip_locked, names, kinds)
+        return self._of_plan(plan, key, lambda: self._change(plan, names, kinds, skip_locked))
 
     def _of_plan(
         self, plan: FindPlan | TallyPlan, key: tuple[Any, ...], make: Callable[[], Statement]
@@ -162,9 +170,12 @@ class Statements:
         return self._limited(made, query, plan)
 
     def _limited(self, made: Compilation, query: Any, plan: FindPlan) -> Any:
+        return query if plan.limit_slot is None else query.limit(self._limit(made, plan))
+
+    def _limit(self, made: Compilation, plan: FindPlan) -> Expression:
         if plan.limit_slot is None:
-            return query
-        return query.limit(made.slot(plan.limit_slot, sa.BigInteger(), self.flavor.write.get(Kind.WHOLE)))
+            return sa.null()
+        return made.slot(plan.limit_slot, sa.BigInteger(), self.flavor.write.get(Kind.WHOLE))
 
     def _sorted(self, column: Expression, key: SortKey) -> Any:
         ordered = column.desc() if key.descending else column.asc()
@@ -201,18 +212,29 @@ class Statements:
         update = self._update(made, names).where(made.table.c.tenant == made.tenant, ids)
         return self.finish(made, update, _no_rows, self._changed(schema, names))
 
-    def _change(self, plan: FindPlan, names: tuple[str, ...], skip_locked: bool) -> Statement:
+    def _change(
+        self, plan: FindPlan, names: tuple[str, ...], kinds: tuple[Schema, ...], skip_locked: bool
+    ) -> Statement:
         made = self.making(plan.schema)
         query = self.ordered(made, sa.select(*self._columns(made)), made.holds(plan.where), plan)
         picked = self.for_update(made, query.select_from(made.source()), skip_locked).cte("picked")
-        table = made.table
-        # The tenant is compared with the picked one *and* said: the key is found by it.
-        update = (
-            self._update(made, names)
-            .where(table.c.tenant == made.tenant, table.c.id == picked.c.id)
-            .returning(*picked.c)
+        # Not joined with what was picked: before the first ANALYZE the planner takes a tenant for a handful of records, and
+        # reads all of them again for each one picked.  All of those are locked, so what they were is what was changed.
+        update = self._update(made, names).where(
+            made.table.c.tenant == made.tenant, made.table.c.id == picked_ids(picked)
         )
-        return self.finish(made, update, self.reader(plan.schema), self._changed(plan.schema, names))
+        changing = sa.select(*picked.c).add_cte(update.cte("changed"))
+        bound = self._changed(plan.schema, names)
+        if kinds:
+            counted: Any = sa.select(sa.literal_column("1")).select_from(picked)
+            all_of_them = counted.having(sa.func.count() == self._limit(made, plan)).cte("all_of_them")
+            for at, schema in enumerate(kinds):
+                table, columns = self.tables[schema.collection], [column.name for column in schema.columns]
+                cells = [sa.bindparam(f"w{at}_{name}", type_=table.c[name].type) for name in columns]
+                insert = sa.insert(table).from_select(columns, sa.select(*cells).select_from(all_of_them))
+                changing = changing.add_cte(insert.cte(f"w{at}"))
+                bound |= {f"w{at}_{name}": (len(bound) + n, None) for n, name in enumerate(columns)}
+        return self.finish(made, changing, self.reader(plan.schema), bound)
 
     def _update(self, made: Compilation, names: tuple[str, ...]) -> Update:
         table = made.table
@@ -250,6 +272,11 @@ def _ranges(made: Compilation, plan: FindPlan) -> list[Expression]:
         return [made.holds(plan.where)]
     rest = made.holds(AllOf(tuple(part for part in parts if part is not afters[0])))
     return [sa.and_(rest, made.within(one)) for one in segments(afters[0])]
+
+
+def picked_ids(picked: sa.CTE) -> Expression:
+    """The ids of the records *picked*, as PostgreSQL's array: gathered once, then each is looked up by its key."""
+    return sa.func.any(sa.func.array(sa.select(picked.c.id).scalar_subquery()))
 
 
 def _no_rows(rows: Iterable[Sequence[Any]]) -> list[Any]:

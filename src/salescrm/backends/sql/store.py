@@ -17,7 +17,7 @@ from salescrm.backends.sql.writing import Writing
 from salescrm.errors import Duplicate, EngineError
 from salescrm.plans import After, AllOf, Asked, AskedTally, FindPlan, SortKey
 from salescrm.schema import Schema
-from salescrm.storage import Write
+from salescrm.storage import Insert, Write
 from salescrm.sweeps import RowTemplate
 
 __all__ = ["SqlStore"]
@@ -124,16 +124,42 @@ class SqlStore:
         self._channel.begin()
         self._writing.write(self._channel, self.tenant, writes)
 
-    def change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool = True) -> list[Any]:
-        """Sets *values* in the records that match; the records as they were before."""
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
+        """Sets *values* in the records that match, with what goes *beside* all of them; the records as they were before."""
+        self._channel.begin()
+        if self._statements.flavor.name == "postgresql":
+            return self._change_at_once(asked, values, beside, skip_locked=skip_locked)
+        before = self._change(asked, values, skip_locked=skip_locked)
+        if beside and len(before) == asked.limit:
+            self.write(*beside)
+        return before
+
+    def _change_at_once(
+        self, asked: Asked, values: Mapping[str, Any], beside: Sequence[Insert], *, skip_locked: bool
+    ) -> list[Any]:
+        """PostgreSQL's way: one statement, as long as what goes beside it is a few records."""
+        channel, plan, writing = self._channel, asked.plan, self._writing
+        along = beside if writing.are_few(beside) else ()
+        kinds = tuple(one.schema for one in along for _ in one.records)
+        statement = self._statements.change(plan, tuple(values), kinds, skip_locked=skip_locked)
+        new = (*values.values(), *writing.rows(self.tenant, along))
+        before = statement.read(channel.rows(statement.text, statement.bind(self.tenant, asked.values, new)))
+        if beside and not along and len(before) == asked.limit:
+            self.write(*beside)
+        return before
+
+    def _change(self, asked: Asked, values: Mapping[str, Any], *, skip_locked: bool) -> list[Any]:
+        """The other engines' way: what is to be changed is read first."""
         channel, plan = self._channel, asked.plan
         names, new = tuple(values), tuple(values.values())
-        channel.begin()
         try:
-            if self._statements.flavor.name == "postgresql":
-                statement = self._statements.change(plan, names, skip_locked=skip_locked)
-                rows = channel.rows(statement.text, statement.bind(self.tenant, asked.values, new))
-                return statement.read(rows)
             # SQLite's transaction holds the one write lock; MySQL locks what it reads here.
             locked = self._statements.locked(plan, skip_locked=skip_locked)
             before = self._read(locked, asked)

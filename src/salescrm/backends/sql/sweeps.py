@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql
 from salescrm.backends.sql.codecs import to_json
 from salescrm.backends.sql.compile import Compilation
 from salescrm.backends.sql.flavor import Expression, Flavor
-from salescrm.backends.sql.statements import Statement, Statements
+from salescrm.backends.sql.statements import Statement, Statements, picked_ids
 from salescrm.backends.sql.types import type_of
 from salescrm.kinds import Kind
 from salescrm.plans import FindPlan
@@ -125,15 +125,11 @@ class _Sweep:
         query = self._picking(made)
         picked = self._statements.for_update(made, query, self._skip_locked).cte("picked")
         table = made.table
-        changed = (
-            self._update(made)
-            .where(table.c.tenant == made.tenant, table.c.id == picked.c.id)
-            .returning(*picked.c)
-            .cte("changed")
-        )
+        update = self._update(made).where(table.c.tenant == made.tenant, table.c.id == picked_ids(picked))
         number = sa.func.row_number().over().label("n_")
-        numbered = sa.select(number, *changed.c).cte("numbered")
+        numbered = sa.select(number, *picked.c).cte("numbered")
         counting: Any = sa.select(sa.func.count()).select_from(numbered)
+        counting = counting.add_cte(update.cte("changed"))
         for at, row in enumerate(self._rows):
             counting = counting.add_cte(self._insert(row, numbered).cte(f"row{at}"))
         return (self._finish(made, counting),)

@@ -50,6 +50,20 @@ class Writing:
             else:
                 self._one(channel, tenant, group[0])
 
+    def are_few(self, inserts: Sequence[Insert]) -> bool:
+        """Whether *inserts* may go in one statement with something else."""
+        return 0 < sum(len(one.records) for one in inserts) <= _MOST_GROUPED
+
+    def rows(self, tenant: str, inserts: Sequence[Insert]) -> list[Any]:
+        """The parameters of each record of *inserts* in the order of its columns, one behind the other."""
+        parameters: list[Any] = []
+        for one in inserts:
+            _check_tenant(tenant, one)
+            row = self._writes.of(one.schema).row
+            for record in one.records:
+                parameters += row(record)
+        return parameters
+
     def _one(self, channel: Channel, tenant: str, write: Write) -> None:
         made = self._writes.of(write.schema)
         try:

@@ -152,6 +152,38 @@ class Changing(Contract):
         assert {deals[0].id, deals[3].id} == {one.id for one in before}
         assert {deals[0].id, deals[3].id} == set(door.ids(Opportunity, F.level == "A"))
 
+    @pytest.mark.parametrize("count", [1, 2, 3, 60])
+    def test_with_what_goes_beside_all_of_them(self, door: Door, make: Maker, count: int) -> None:
+        """What goes beside a change of as many as were asked for is there, each record of it as it was given."""
+        door.seed(*[make.customer(owner_id="li") for _ in range(count)], make.customer())
+        tasks, deals = zip(*[(make.follow_up(), make.opportunity()) for _ in range(count)], strict=True)
+        asking = door.open()
+
+        before = asking.change(
+            Customer, F.owner_id == "li", {"owner_id": None}, limit=count, beside=(*tasks, *deals)
+        )
+        asking.commit()
+
+        asking = door.open()
+        assert count == len(before)
+        assert sorted(map(asking.own, tasks), key=lambda one: one.id) == asking.find(FollowUp)
+        assert sorted(map(asking.own, deals), key=lambda one: one.id) == asking.find(Opportunity)
+
+    @pytest.mark.parametrize("count", [0, 1, 60])
+    def test_without_what_goes_beside_more_than_there_are(self, door: Door, make: Maker, count: int) -> None:
+        """Where fewer are changed than were asked for, nothing goes beside them."""
+        door.seed(*[make.customer(owner_id="li") for _ in range(count)])
+        beside = [make.follow_up() for _ in range(count + 1)]
+        asking = door.open()
+
+        before = asking.change(
+            Customer, F.owner_id == "li", {"owner_id": "wu"}, limit=count + 1, beside=beside
+        )
+        asking.commit()
+
+        assert count == len(before) == len(door.ids(Customer, F.owner_id == "wu"))
+        assert [] == door.ids(FollowUp)
+
     def test_makes_stale(self, door: Door, make: Maker) -> None:
         """Who read before the change saves in vain."""
         customer = make.customer()
