@@ -564,11 +564,13 @@ class TestBadInput:
         assert [None] == owners(crm, ids)
 
     def test_an_unknown_calendar_is_named(self, connect: Connect) -> None:
-        """With the kind of rule that asks for it."""
-        crm = connect(policy=policy(rule(calendar="lunar")))
-        with pytest.raises(InvalidValue, match="a calendar that connect") as refusal:
-            create(crm)
-        assert ("AssignmentRule", "lunar") == (refusal.value.entity, refusal.value.value)
+        """With the rule that asks for it, before anything is given out."""
+        with pytest.raises(InvalidDefinition) as refusal:
+            connect(policy=policy(rule(calendar="lunar")))
+        (problem,) = refusal.value.problems
+        assert problem.endswith(
+            "calendar is 'lunar', which neither the policy nor connect() has; nearest: none"
+        )
 
     def test_whom_one_can_not_see_is_not_found(self, connect: Connect) -> None:
         """Another tenant's customer, or none."""

@@ -74,7 +74,7 @@ class CustomerService(Service[Customer]):
         self._references(fields)
         id, number = self.given_id(fields), self.given_number(fields)
         owner = fields.get("owner_id")
-        # With the rest, not by `begun`: to make the record twice is a tenth of all that is done here.
+        # With the rest, not by `begun`: so the record is made once.
         owned = {} if owner is None else taken_by(owner, at=unit.now())
         customer = self.build(fields, id=id, number=number, **owned)
         added = self.records.add(
