@@ -29,6 +29,7 @@ from salescrm.rules import approving
 from salescrm.rules.approval_verdicts import ApprovalDecision
 from salescrm.services.acts import ACTS, Act
 from salescrm.services.base import Service
+from salescrm.services.claimers import Claimers
 from salescrm.services.directory import Directory
 from salescrm.services.members import MemberService
 from salescrm.unit import UnitOfWork
@@ -116,7 +117,10 @@ class ApprovalService(Service[ApprovalRequest]):
             Refused: What was asked for can't be done any more; the approval is then not recorded either.
             StaleWrite: Somebody else voted since *request* was read.
         """
-        before = self.read(request)
+        known = self.read(request)
+        # What is then read of the request, and of what it is about, is of one moment, whoever else votes just now.
+        Claimers(self.unit).take_turn(Id(f"approval:{known.id}"[:64]))
+        before = known if isinstance(request, ApprovalRequest) else self.get(known.id)
         decision = self._agreed(
             approving.approve(
                 before, self._flow(before), self._people,

@@ -14,6 +14,7 @@ from salescrm.entities.customers import Access
 from salescrm.errors import Forbidden, InvalidValue, TransferRefused, Unmet
 from salescrm.query import F
 from salescrm.services.approvals import ApprovalService
+from salescrm.services.claimers import Claimers
 from salescrm.services.handover import HandedOver, Handover, spread
 from salescrm.services.transferring import EVERYTHING_ALONG, Along, Parcel, Terms, Transferring
 from salescrm.unit import UnitOfWork
@@ -88,6 +89,9 @@ class TransferService:
             StaleWrite: Somebody else changed one of them just now.
         """
         terms = self._terms(reason, along, keep_access, until)
+        if of is not None:
+            claimers = Claimers(self.unit)
+            claimers.take_turn(claimers.known_as(of))  # nobody else moves all that they have meanwhile
         wanted = self._wanted(customers, of, to)
         known = self._read(wanted)
         targets = tuple(dict.fromkeys(map(Id, (to,) if isinstance(to, str) else to)))
