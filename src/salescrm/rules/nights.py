@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta, tzinfo
 from typing import Final, TypeAlias
-from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -29,7 +28,6 @@ __all__ = [
     "nights",
     "stranded",
     "within",
-    "zone_of",
 ]
 
 #: How many nights one run makes up for; who has missed more is not waiting for the rest.
@@ -97,7 +95,7 @@ def due(
     *through* is, by pool, the last day whose run was finished.  A pool that has never been run begins with today; where
     others have been run, with the night after theirs, if it was open by then.
     """
-    known = {pool.key: zone_of(version, pool) for version in policies.versions for pool in version.pools}
+    known = {pool.key: version.zone_of(pool) for version in policies.versions for pool in version.pools}
     latest = max(
         (start_of_day(day, known[key]) for key, day in through.items() if key in known), default=None
     )
@@ -164,7 +162,7 @@ def _laid_out(policies: Policies, floor: _Floor, until: Moment) -> list[Stretch]
             break
         end = until if end is None else min(until, end - _MOMENT)
         for rank, pool in enumerate(version.ranked_pools):
-            zone = zone_of(version, pool)
+            zone = version.zone_of(pool)
             first = max(floor(pool, zone), after.get(pool.key, date.min))
             if start is not None:
                 first = max(first, first_day_from(start, zone))
@@ -173,8 +171,3 @@ def _laid_out(policies: Policies, floor: _Floor, until: Moment) -> list[Stretch]
                 after[pool.key] = last + _DAY
                 found.append(Stretch(policy=version, pool=pool, rank=rank, zone=zone, first=first, last=last))
     return found
-
-
-def zone_of(policy: Policy, pool: Pool) -> tzinfo:
-    """The time zone in which the days of *pool* begin under *policy*."""
-    return policy.zone if pool.time_zone is None else ZoneInfo(pool.time_zone)

@@ -35,7 +35,7 @@ from salescrm.rules.backtesting import (
     SpellFall,
     replay,
 )
-from salescrm.rules.nights import within, zone_of
+from salescrm.rules.nights import within
 from salescrm.services.forecasting import Falling, Forecast
 from salescrm.services.simulating import named, versions_of
 from salescrm.unit import UnitOfWork
@@ -155,7 +155,7 @@ class _Judge:
         )
         return ClaimedFrom(
             pool=pool,
-            zone=zone_of(policy, pool),
+            zone=policy.zone_of(pool),
             policy_version=policy.version,
             counted=self._counted.index(pool.claims.counted) if pool.claims.counted in self._counted else 0,
         )
