@@ -172,8 +172,7 @@ class JsonFileStore:
         return meaning.sorted_by(plan.schema, plan.order)(found, limit) if plan.order else found[:limit]
 
     def select(self, asked: Asked) -> list[tuple[Any, ...]]:
-        getters = [meaning.source(asked.plan.schema, column) for column in asked.plan.columns or ()]
-        return [tuple(get(record, self.get) for get in getters) for record in self.find(asked)]
+        return meaning.shown(asked.plan, self.find(asked), self.get)
 
     def tally(self, asked: AskedTally) -> list[tuple[Any, ...]]:
         return meaning.tabulator(asked.plan)(self._matching(asked), asked.values, self.get)
@@ -195,6 +194,10 @@ class JsonFileStore:
                 _do(one, table)
                 _check_unique(one.schema, table)
 
+    def hold(self, schema: Schema, records: Sequence[Any]) -> None:
+        with self.transaction.writing():
+            pass  # Nobody else can, from here on.
+
     def change(
         self,
         asked: Asked,
@@ -215,7 +218,7 @@ class JsonFileStore:
             _check_unique(schema, table)
             if len(found) == asked.limit:
                 self.write(*beside)
-        return found
+        return meaning.shown(asked.plan, found, self.get)
 
     def sweep(
         self,

@@ -69,6 +69,11 @@ class Reader(Generic[RecordT]):
             return None
         return self.unit.kit.access.scope(self.unit.member, self.schema.name, action)
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether the member may see every record, so that one in a caller's hands need not be looked up for that."""
+        return self._scope("read") is None
+
     @asking
     def peek(self, id: Id) -> RecordT | None:
         """The record, or None if there is none that the member may see."""

@@ -19,7 +19,8 @@ from salescrm.entities import ChangeEntry, Record
 from salescrm.entities.base import RecordT
 from salescrm.errors import Forbidden, InvalidQuestion, InvalidValue, StaleWrite
 from salescrm.events import Edited, Event
-from salescrm.query import F, Order, Query, Where
+from salescrm.plans import Asked
+from salescrm.query import F, Query, Where
 from salescrm.query.fields import OrderLike
 from salescrm.reading import orders
 from salescrm.storage import Delete, Insert, Replace, Write
@@ -212,31 +213,26 @@ class Repository(Trail[RecordT]):
         Raises:
             StaleWrite: One of the *known* has changed since it was read, and *where* still holds for it.
         """
+        stamped = self._restamped(values)
         if known:
-            where, limit = where & F.id.one_of([one.id for one in known]), len(known)
-        beside = self._beside(known, values, follow) if known and not self._hooks.listens else []
-        changed = self._changed(
-            where, values, orders(order), limit, skip_locked=skip_locked, context=context, beside=beside
-        )
-        after = [new for _, new in changed]
-        if known:
-            self._refuse_stale(known, changed)
+            changed = [(one, self._evolved(one, stamped)) for one in known]
+            beside = [] if self._hooks.listens else self._rows(*self._going(changed, follow))
+            ids = self._changed_as_read(
+                where, stamped, known, context or self.unit.context, skip_locked=skip_locked, beside=beside
+            )
+            changed = [pair for pair in changed if pair[0].id in ids]
             if beside and len(changed) == len(known):
-                return after
+                return [new for _, new in changed]
+        else:
+            asked = self._to_change(where, order, limit, context)
+            changed = self._changed(asked, stamped, skip_locked=skip_locked)
         if self._hooks.listens_to_records:
             self._hooks.agree(self.unit, changed)
         self._write(None, *self._going(changed, follow))
         if self._hooks.listens_to_records:
             for old, new in changed:
                 self._hooks.saved(self.unit, old, new)
-        return after
-
-    def _beside(
-        self, known: Sequence[RecordT], values: Mapping[str, Any], follow: Follow[RecordT] | None
-    ) -> list[Insert]:
-        """What goes with a change of *known*, all of which are still as they were read."""
-        stamped = self._restamped(values)
-        return self._rows(*self._going([(one, self._evolved(one, stamped)) for one in known], follow))
+        return [new for _, new in changed]
 
     def _going(
         self, changed: Sequence[tuple[RecordT, RecordT]], follow: Follow[RecordT] | None
@@ -246,13 +242,6 @@ class Repository(Trail[RecordT]):
         follows = [one for pair in changed for one in follow(*pair)] if follow else []
         events = [one for one in follows if isinstance(one, Event)]
         return entries, events, [one for one in follows if isinstance(one, Record)]
-
-    def _refuse_stale(self, known: Sequence[RecordT], changed: Sequence[tuple[RecordT, RecordT]]) -> None:
-        read = {one.id: one.version for one in known}
-        for old, _ in changed:
-            if old.version != read[old.id]:
-                self.unit.fail()
-                raise StaleWrite(self.schema.name, old.id, read[old.id])
 
     @whole
     def tell(self, events: Sequence[Event], lines: Sequence[Record] = ()) -> None:
@@ -269,38 +258,63 @@ class Repository(Trail[RecordT]):
         skip_locked: bool = True,
     ) -> list[RecordT]:
         """As `change`, without log and events: for what is no fact of the business, such as a worker's lease."""
-        changed = self._changed(where, values, orders(order), limit, skip_locked=skip_locked)
-        return [new for _, new in changed]
+        asked = self._to_change(where, order, limit)
+        return [new for _, new in self._changed(asked, self._restamped(values), skip_locked=skip_locked)]
+
+    def _to_change(
+        self, where: Where, order: Iterable[OrderLike | str], limit: int, context: Context | None = None
+    ) -> Asked:
+        query = Query(where=where, order=orders(order), limit=limit)
+        context = context or self.unit.context
+        return self._checker.find(self.schema, query, context, scope=self._scope("save"))
 
     def _changed(
-        self,
-        where: Where,
-        values: Mapping[str, Any],
-        order: tuple[Order, ...],
-        limit: int,
-        *,
-        skip_locked: bool = True,
-        context: Context | None = None,
-        beside: Sequence[Insert] = (),
+        self, asked: Asked, stamped: Mapping[str, Any], *, skip_locked: bool
     ) -> list[tuple[RecordT, RecordT]]:
         """What was changed, as it was and as it is."""
-        unit = self.unit
-        store = unit.reading()
-        stamped = self._restamped(values)
-        columns = self.schema.spread(stamped)
-        query = Query(where=where, order=order, limit=limit)
-        asked = self._checker.find(self.schema, query, context or unit.context, scope=self._scope("save"))
-        unit.wrote()
-        try:
-            before = cast(
-                "list[RecordT]", store.change(asked, columns, skip_locked=skip_locked, beside=beside)
-            )
-        except BaseException:
-            unit.fail()
-            raise
+        before: list[RecordT] = self._change(asked, stamped, skip_locked=skip_locked)
         # As they are now: nobody gives away what they may not hold.
         self._require("save", *[old.id for old in before])
         return [(old, self._evolved(old, stamped)) for old in before]
+
+    def _changed_as_read(
+        self,
+        where: Where,
+        stamped: Mapping[str, Any],
+        known: Sequence[RecordT],
+        context: Context,
+        *,
+        skip_locked: bool,
+        beside: Sequence[Insert],
+    ) -> set[Id]:
+        """The ids of those *known* that were changed: all that comes back, since nothing else about them is news."""
+        read = {one.id: one.version for one in known}
+        query = Query(where=where & F.id.one_of([*read]), limit=len(read))
+        asked, _ = self._checker.select(
+            self.schema, ("id", "version"), query, context, scope=self._scope("save")
+        )
+        met = dict(self._change(asked, stamped, skip_locked=skip_locked, beside=beside))
+        for id, version in met.items():
+            if version != read[id]:
+                self.unit.fail()
+                raise StaleWrite(self.schema.name, id, read[id])
+        self._require("save", *met)
+        return {*met}
+
+    def _change(
+        self, asked: Asked, stamped: Mapping[str, Any], *, skip_locked: bool, beside: Sequence[Insert] = ()
+    ) -> list[Any]:
+        unit = self.unit
+        store = unit.reading()
+        columns = self.schema.laid_out(stamped)
+        try:
+            met = store.change(asked, columns, skip_locked=skip_locked, beside=beside)
+        except BaseException:
+            unit.fail()
+            raise
+        if met:
+            unit.wrote()
+        return met
 
     def _restamped(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """*values* as they are set in many records at once, with the stamps of a change."""

@@ -212,10 +212,14 @@ class Schema:
 
     def spread(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Attributes' *values* as the plain values of their columns, checked as by `admitted`."""
-        spread: dict[str, Any] = {}
-        for name, value in self.admitted(values).items():
-            spread |= codegen.spread(self.fields[name], value)
-        return spread
+        return self.laid_out(self.admitted(values))
+
+    def laid_out(self, admitted: Mapping[str, Any]) -> dict[str, Any]:
+        """What `admitted` gave, as the plain values of its columns."""
+        plain: dict[str, Any] = {}
+        for name, value in admitted.items():
+            plain |= codegen.spread(self.fields[name], value)
+        return plain
 
     @cached_property
     def to_document(self) -> Callable[[Any], dict[str, Any]]:

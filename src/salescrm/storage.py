@@ -122,6 +122,16 @@ class Store(Protocol):
         it waits here, and nobody else commits between what is then read and what is then written.
         """
 
+    def hold(self, schema: Schema, records: Sequence[Any]) -> None:
+        """
+        Waits until nobody else holds one of *records*, by id; from here until the transaction ends nobody else does.
+
+        What is read from here on is what those who held them before have left, or somebody waits in vain and this is
+        `Transient`.  *records* stand for what is held and are there as they come, so that there is something to hold; where
+        one writer waits for another (no `concurrent_writers`) nothing need be written.  Where there are no transactions
+        nothing can be held.  In an order that is always the same, two who hold several don't wait for each other.
+        """
+
     def change(
         self,
         asked: Asked,
@@ -136,8 +146,8 @@ class Store(Protocol):
         Atomic per record against any number of simultaneous calls: a record that two calls match is changed by one
         of them as it was, and is matched anew, as it then is, by the other, or skipped. Each changed record's version
         goes up by one.  No searchable column is among *values*: the search shadow is made of whole records, and the
-        repository sees to it.  Returns the records *as they were before*, in no order. With *skip_locked* false it waits for
-        records that others hold.
+        repository sees to it.  Returns the records *as they were before*, in no order, or of a plan that projects its columns,
+        which are the record's own, the id first. With *skip_locked* false it waits for records that others hold.
 
         Does *beside* too if it changed as many records as the plan's limit, and else nothing of it: one who knows which
         records these are has what goes with them ready, and saves a round trip where the engine can do both at once.

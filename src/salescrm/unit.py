@@ -86,6 +86,8 @@ class UnitOfWork:
         self.told: list[Id] = outer.told if outer is not None else []
         #: Running numbers taken in this very transaction, by series; see `numbers`.
         self.blocks: dict[str, deque[range]] = outer.blocks if outer is not None else {}
+        #: Whose turns this very transaction holds; see `Claimers.take_turns`.
+        self.turns: set[Id] = outer.turns if outer is not None else set()
         self._outer = outer
         #: What waits for our own commit, in order; None where the commit is the host's.
         self.effects: list[Callable[[], None]] | None = (

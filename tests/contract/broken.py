@@ -233,6 +233,25 @@ class LooksBeforeItLocks(MemoryStore):
         return found
 
 
+class HoldsNothing(MemoryStore):
+    def hold(self, schema: Schema, records: Sequence[Any]) -> None:
+        pass
+
+
+class ReturnsWholeRecords(MemoryStore):
+    def change(
+        self,
+        asked: Asked,
+        values: Mapping[str, Any],
+        *,
+        skip_locked: bool = True,
+        beside: Sequence[Insert] = (),
+    ) -> list[Any]:
+        return super().change(
+            Asked(attrs.evolve(asked.plan, columns=None), asked.values), values, beside=beside
+        )
+
+
 class CutsMomentsToSeconds(MemoryStore):
     def write(self, *writes: Write) -> None:
         super().write(*[self._cut(one) for one in writes])
@@ -309,7 +328,14 @@ BROKEN: Final[Mapping[str, tuple[type[MemoryStore], type[Contract]]]] = {
             ActsBeforeTheCommit,
             ForgetsEffects,
         ),
-        contract.Changing: (ChangesWithoutAVersion, ReturnsWhatItMade, ChangesAll, WritesBesideFewer),
+        contract.Changing: (
+            ChangesWithoutAVersion,
+            ReturnsWhatItMade,
+            ReturnsWholeRecords,
+            ChangesAll,
+            WritesBesideFewer,
+        ),
+        contract.Holding: (HoldsNothing,),
         contract.Sweeping: (
             SweepsWithoutALimit,
             TellsOfWhatIsNow,

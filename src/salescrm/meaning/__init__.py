@@ -7,7 +7,7 @@ once per plan and called for many records; how records are found is the backends
 
 from __future__ import annotations
 
-from salescrm.meaning.conditions import Getter, Lookup, Sort, Test, condition, sorted_by, source
+from salescrm.meaning.conditions import Getter, Lookup, Sort, Test, condition, shown, sorted_by, source
 from salescrm.meaning.possible import possible
 from salescrm.meaning.sweeps import swept_rows
 from salescrm.meaning.tallies import Tabulate, tabulator, tally
@@ -20,6 +20,7 @@ __all__ = [
     "Test",
     "condition",
     "possible",
+    "shown",
     "sorted_by",
     "source",
     "swept_rows",

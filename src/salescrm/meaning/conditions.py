@@ -19,6 +19,7 @@ from salescrm.plans import (
     Cmp,
     Condition,
     Const,
+    FindPlan,
     Includes,
     InSlot,
     ListHas,
@@ -34,7 +35,7 @@ from salescrm.plans import (
 from salescrm.query.nodes import Operator
 from salescrm.schema import Schema
 
-__all__ = ["Getter", "Lookup", "Sort", "Test", "condition", "sorted_by", "source"]
+__all__ = ["Getter", "Lookup", "Sort", "Test", "condition", "shown", "sorted_by", "source"]
 
 #: The record of that schema and id, or None: how a reference is followed.
 Lookup: TypeAlias = Callable[[Schema, str], Any | None]
@@ -56,6 +57,14 @@ _OPERATORS: Final[Mapping[Operator, Callable[[Any, Any], bool]]] = MappingProxyT
     }
 )
 _MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+def shown(plan: FindPlan, records: list[Any], look: Lookup) -> list[Any]:
+    """What *plan* asks of *records*: them, or of each the plain values of the plan's columns, as a tuple."""
+    if plan.columns is None:
+        return records
+    getters = [source(plan.schema, column) for column in plan.columns]
+    return [tuple([get(record, look) for get in getters]) for record in records]
 
 
 def source(schema: Schema, what: Source) -> Getter:

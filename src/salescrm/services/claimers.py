@@ -7,11 +7,10 @@ from datetime import timedelta
 
 from salescrm.calendars import day_of, start_of_day
 from salescrm.entities import Customer, Member, OwnershipEntry, Team, Turn
-from salescrm.errors import Duplicate, InvalidValue, Transient
+from salescrm.errors import InvalidValue
 from salescrm.policy import Pool
-from salescrm.query import F, Order, Query, Tally, highest
+from salescrm.query import F, Tally, highest
 from salescrm.rules.claiming import Claimer
-from salescrm.storage import Insert
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, clean_text
 
@@ -56,26 +55,19 @@ class Claimers:
     def take_turns(self, ids: Iterable[Id]) -> None:
         """The turns of all *ids*, in an order that is always the same, so that two who want several don't block each other."""
         unit = self.unit
-        if not unit.kit.backend.capabilities.concurrent_writers:
-            unit.write()  # where one writer waits for another, this is all
+        wanted = sorted(set(ids) - unit.turns)
+        if not wanted:
             return
-        schema, wanted = unit.kit.by_record[Turn], sorted(set(ids))
-        stamps = schema.spread({"updated_at": unit.now(), "updated_by": unit.member})
         store = unit.reading()
-        # Held in the store, past any repository: that is no write, so what is then refused has cost nothing.
+        # Past any repository: that is no write, so what is then refused has cost nothing.
         try:
-            for start in range(0, len(wanted), _AT_ONCE):
-                part = wanted[start : start + _AT_ONCE]
-                query = Query(where=F.id.one_of(part), order=[Order("id")], limit=len(part))
-                asked = unit.kit.checker.find(schema, query, unit.context)
-                held: list[Turn] = store.change(asked, stamps, skip_locked=False)
-                if missing := sorted(set(part) - {one.id for one in held}):
-                    store.write(Insert(schema, list(map(self._turn, missing))))
-        except BaseException as problem:
+            store.hold(unit.kit.by_record[Turn], [self._turn(id) for id in wanted])
+        except BaseException:
             unit.fail()
-            if isinstance(problem, Duplicate):
-                raise Transient("somebody else took this turn for the first time just now") from problem
             raise
+        if unit.effects is not None:
+            # The commit is ours, so nothing but the end of all lets go of it; a host may roll back to a savepoint.
+            unit.turns.update(wanted)
 
     def _turn(self, id: Id) -> Turn:
         now, member = self.unit.now(), self.unit.member

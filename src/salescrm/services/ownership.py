@@ -24,6 +24,7 @@ from salescrm.events import (
 )
 from salescrm.policy import Pool
 from salescrm.query import EVERYTHING, F, Where
+from salescrm.query.nodes import all_of
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id
 from salescrm.whole import whole
@@ -122,12 +123,14 @@ class Ownership:
         reasons: Mapping[Id, str] = MappingProxyType({}),
         rule: str | None = None,
         also: Callable[[Customer], Mapping[str, Any]] | None = None,
+        still: Where = EVERYTHING,
     ) -> list[Customer]:
         """
         *customers*, as they were read, in the hands of *to*; those that somebody else was faster with are missing.
 
         Open opportunities of theirs that nobody owns come along.  The ledger has *reason*, or one for each customer, and
-        the *rule* that decided.  *also* gives further fields that change with the owner.
+        the *rule* that decided.  *also* gives further fields that change with the owner.  Where *still* does not hold any
+        more, a customer is taken for one that somebody else was faster with.
 
         Raises:
             StaleWrite: One of them has changed since it was read, but not its owner.
@@ -141,9 +144,10 @@ class Ownership:
         for (dealing, more), part in alike.items():
             values = {**taken_by(to, at=self.unit.now(), dealing=dealing), **dict(more)}
             for start in range(0, len(part), _AT_ONCE):
-                given += self._change(part[start : start + _AT_ONCE], values, told)
-            if dealing:
-                self._take_deals([one.id for one in part], to)
+                some = self._change(part[start : start + _AT_ONCE], values, told, still)
+                given += some
+                if dealing:
+                    self._take_deals([one.id for one in some], to)
         order = {one.id: place for place, one in enumerate(customers)}
         return sorted(given, key=lambda one: order[one.id])
 
@@ -161,12 +165,14 @@ class Ownership:
         customers: Sequence[Customer],
         values: dict[str, object],
         follow: Callable[[Customer, Customer], Iterable[Event | Record]],
+        still: Where = EVERYTHING,
     ) -> list[Customer]:
         if not customers:
             return []
         owners = {one.owner_id for one in customers}
         # Compare and set: the owner is still who it was, and nothing else has happened either.
-        still = F.owner_id == customers[0].owner_id if len(owners) == 1 else EVERYTHING
+        if len(owners) == 1:
+            still = all_of([still, F.owner_id == customers[0].owner_id])
         return self._customers.change(still, values, known=customers, follow=follow, skip_locked=False)
 
     def _told(
@@ -220,10 +226,8 @@ class Ownership:
 
     def _take_deals(self, customer_ids: Sequence[Id], to: Id) -> None:
         """Open opportunities that were left with their customers get its new owner."""
-        for start in range(0, len(customer_ids), _AT_ONCE):
-            part = customer_ids[start : start + _AT_ONCE]
-            left = F.customer_id.one_of(part) & F.owner_id.is_null()
-            self._change_deals(left, to)
+        if customer_ids:
+            self._change_deals(F.customer_id.one_of(customer_ids) & F.owner_id.is_null(), to)
 
     def _leave_deals(self, where: Where) -> None:
         self._change_deals(where & F.owner_id.is_set(), None)

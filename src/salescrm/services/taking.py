@@ -11,6 +11,7 @@ from salescrm.entities import Customer
 from salescrm.errors import ClaimRefused, InvalidValue, NotFound
 from salescrm.labels import Label
 from salescrm.policy import Pool
+from salescrm.query import EVERYTHING, F, Where
 from salescrm.rules.claiming import ClaimDecision, Claimer
 from salescrm.services.claimers import Claimers
 from salescrm.services.ownership import Ownership
@@ -57,6 +58,9 @@ class Taking:
         Raises:
             ClaimRefused: *to* may not have one of them, or somebody else was faster; every such customer is named.
         """
+        at_once = self._taken_as_read(customers, pool, to, kind, reason, decide)
+        if at_once is not None:
+            return Taken(customers=(at_once,))
         wanted = self._wanted(customers, pool)
         decisions = list(self._decisions(wanted, to, decide))
         refused = [one for one in decisions if not one.allowed]
@@ -73,6 +77,41 @@ class Taking:
         if late and not partial:
             raise ClaimRefused(to, tuple(late))
         return Taken(customers=tuple(taken), refused=(*refused, *late))
+
+    def _taken_as_read(
+        self,
+        customers: Iterable[Customer | Id],
+        pool: str | None,
+        to: Id,
+        kind: Literal["claimed", "assigned"],
+        reason: str | None,
+        decide: Decide,
+    ) -> Customer | None:
+        """
+        A single one that the caller has read, taken without reading it again if it is still the same and may be had.
+
+        None in any other case, in which nothing has happened.
+        """
+        if not (isinstance(customers, Sequence) and len(customers) == 1 and self._customers.sees_all):
+            return None
+        [customer] = customers
+        if not (isinstance(customer, Customer) and id_of(self.unit, customer)):
+            return None
+        found = self._pool_for(customer, pool)
+        # Whether it counts for the cap may hang on any of its fields; the others that anything hangs on are asked below.
+        if found is None or (found.claims.cap is not None and found.claims.counted is not EVERYTHING):
+            return None
+        [decision] = self._decisions([(customer, found)], to, decide)
+        if not decision.allowed:
+            return None
+        given = self._ownership.give([customer], to, kind=kind, reason=reason, still=_as_read(customer))
+        return given[0] if given else None
+
+    def _pool_for(self, customer: Customer, pool: str | None) -> Pool | None:
+        """The pool that *customer* is to come from: *pool*, or the one it is in."""
+        if pool is not None:
+            return pool_named(self.unit, pool)
+        return next((one for one in self.unit.policy.pools if one.key == customer.pool_id), None)
 
     def _wanted(
         self, customers: Iterable[Customer | Id], pool: str | None
@@ -121,8 +160,24 @@ class Taking:
 
     def counts(self, customer: Customer, pool: Pool, to: Id) -> bool:
         """Whether *customer* would count for the cap of *pool*."""
+        if pool.claims.cap is None:
+            return False
         owned = customer.owned_by(to, at=self.unit.now())
-        return pool.claims.cap is not None and self.unit.holds(owned, pool.claims.counted)
+        return self.unit.holds(owned, pool.claims.counted)
+
+
+def _as_read(customer: Customer) -> Where:
+    """Whether all that a claim hangs on is stored as it is in the caller's hands, who may have made it up."""
+    return (
+        (F.version == customer.version)
+        & (F.pool_id == customer.pool_id)
+        & (F.open_opportunities == customer.open_opportunities)
+        & (
+            F.entered_pool_at.is_null()
+            if customer.entered_pool_at is None
+            else F.entered_pool_at == customer.entered_pool_at
+        )
+    )
 
 
 def id_of(unit: UnitOfWork, customer: Customer | Id) -> Id:

@@ -17,6 +17,7 @@ from salescrm.entities import Record
 from salescrm.kinds import Kind
 from salescrm.plans import Asked
 from salescrm.query import EVERYTHING, Field, Measure, Order, Query, SpanField, Tally, Where
+from salescrm.query.nodes import operand_of
 from salescrm.schema import Schema
 from salescrm.storage import Delete, Insert, Replace, Store
 
@@ -103,6 +104,19 @@ class Asking:
         asked = self.asked(entity, where, order=order, limit=limit)
         inserts = [Insert(self.schema(type(one)), [self.own(one)]) for one in beside]
         return self.store.change(asked, values, skip_locked=skip_locked, beside=inserts)
+
+    def hold(self, *records: Record) -> None:
+        """`Store.hold` of *records*, which are of one entity."""
+        self.store.hold(self.schema(type(records[0])), list(map(self.own, records)))
+
+    def change_some(
+        self, entity: type[Record], where: Where, values: Mapping[str, Any], *columns: Field | str
+    ) -> list[tuple[Any, ...]]:
+        """`Store.change` by a plan that projects *columns*; the id comes first."""
+        query = Query(where=where, limit=10_000)
+        operands = [operand_of(one) for one in ("id", *columns)]
+        asked, finish = self.checker.select(self.schema(entity), operands, query, self.context)
+        return finish(self.store.change(asked, values))
 
     # Reading.
 

@@ -49,12 +49,8 @@ class MemoryStore:
     def select(self, asked: Asked) -> list[tuple[Any, ...]]:
         """As `storage.Store.select`."""
         self.transaction.check()
-        plan, look = asked.plan, self._look
-        getters = [meaning.source(plan.schema, column) for column in plan.columns or ()]
         with self.transaction.committed.mutex:
-            return [
-                tuple([get(record, look) for get in getters]) for record in self._matching(plan, asked.values)
-            ]
+            return meaning.shown(asked.plan, self._matching(asked.plan, asked.values), self._look)
 
     def tally(self, asked: AskedTally) -> list[tuple[Any, ...]]:
         """As `storage.Store.tally`."""
@@ -88,6 +84,10 @@ class MemoryStore:
             self.transaction.fail()
             raise
 
+    def hold(self, schema: Schema, records: Sequence[Any]) -> None:
+        """As `storage.Store.hold`: there is one writer at a time."""
+        self.transaction.write()
+
     def change(
         self,
         asked: Asked,
@@ -110,7 +110,7 @@ class MemoryStore:
             raise
         if beside and len(found) == asked.limit:
             self.write(*beside)
-        return found
+        return meaning.shown(asked.plan, found, self._look)
 
     def sweep(
         self,

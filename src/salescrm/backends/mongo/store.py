@@ -96,6 +96,11 @@ class MongoStore:
         self.transaction.begin()
         self._writing.write(writes)
 
+    def hold(self, schema: Schema, records: Sequence[Any]) -> None:
+        """See `storage.Store`; nobody can wait on MongoDB, so who comes second is told `Transient`."""
+        self.transaction.begin()
+        self._writing.hold(schema, records)
+
     def change(
         self,
         asked: Asked,
@@ -114,7 +119,7 @@ class MongoStore:
         documents = self._changing.change(asked, update_of(schema, values), skip_locked=skip_locked)
         if beside and len(documents) == asked.limit:
             self.write(*beside)
-        return self._driver.documents(schema).read(documents)
+        return meaning.shown(asked.plan, self._driver.documents(schema).read(documents), self.get)
 
     def sweep(
         self,

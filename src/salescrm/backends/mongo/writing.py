@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final, TypeVar
 
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from salescrm.backends.mongo.documents import key
 from salescrm.backends.mongo.transaction import Transaction
-from salescrm.errors import Duplicate, StaleWrite
+from salescrm.errors import Duplicate, StaleWrite, Transient
 from salescrm.schema import Schema
 from salescrm.storage import Delete, Insert, Replace, Write
 
@@ -68,6 +68,20 @@ class Writing:
     def _take_back(self, schema: Schema, documents: Sequence[Mapping[str, Any]]) -> None:
         for batch in batches([one["_id"] for one in documents]):
             self._transaction.do(schema, "delete_many", {"_id": {"$in": batch}})
+
+    def hold(self, schema: Schema, records: Sequence[Any]) -> None:
+        """Raises the versions of *records*, which are inserted where missing: who else does so meets a conflict."""
+        if not records or self._alone:
+            return
+        operations = []
+        for document in self._documents(schema, records):
+            del document["version"]
+            id = {"_id": document.pop("_id")}
+            operations.append(UpdateOne(id, {"$inc": {"version": 1}, "$setOnInsert": document}, upsert=True))
+        try:
+            self._transaction.do(schema, "bulk_write", operations)
+        except Duplicate as taken:
+            raise Transient("somebody else held it for the first time just now") from taken
 
     def _replace(self, schema: Schema, writes: Sequence[Replace]) -> None:
         # Alone one by one, so that nothing behind a stale one is written.

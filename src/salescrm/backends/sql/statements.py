@@ -134,19 +134,22 @@ class Statements:
     def _columns(self, made: Compilation) -> list[Expression]:
         return [self.flavor.shown(made.table.c[one.name], one.kind) for one in made.schema.read_columns]
 
+    def _shown(self, made: Compilation, plan: FindPlan) -> tuple[list[Expression], Read]:
+        """What a row of *plan* shows, and what reads it."""
+        if plan.columns is None:
+            return self._columns(made), self.reader(plan.schema)
+        values = [made.value(source) for source in plan.columns]
+        columns = [
+            self.flavor.shown(value.expression, value.kind)
+            if isinstance(value.expression, sa.Column)
+            else value.expression
+            for value in values
+        ]
+        return columns, _row_reader(values)
+
     def _find(self, plan: FindPlan) -> Statement:
         made = self.making(plan.schema)
-        if plan.columns is None:
-            columns, read = self._columns(made), self.reader(plan.schema)
-        else:
-            values = [made.value(source) for source in plan.columns]
-            columns = [
-                self.flavor.shown(value.expression, value.kind)
-                if isinstance(value.expression, sa.Column)
-                else value.expression
-                for value in values
-            ]
-            read = _row_reader(values)
+        columns, read = self._shown(made, plan)
         wheres = _ranges(made, plan)
         if len(wheres) == 1:
             query: Any = self.ordered(made, sa.select(*columns), wheres[0], plan)
@@ -196,9 +199,10 @@ class Statements:
 
     def _locked(self, plan: FindPlan, skip_locked: bool) -> Statement:
         made = self.making(plan.schema)
-        query = self.ordered(made, sa.select(*self._columns(made)), made.holds(plan.where), plan)
+        columns, read = self._shown(made, plan)
+        query = self.ordered(made, sa.select(*columns), made.holds(plan.where), plan)
         query = query.select_from(made.source())
-        return self.finish(made, self.for_update(made, query, skip_locked), self.reader(plan.schema))
+        return self.finish(made, self.for_update(made, query, skip_locked), read)
 
     def for_update(self, made: Compilation, query: Any, skip_locked: bool) -> Any:
         of = made.table if self.flavor.names_locked else None
@@ -216,7 +220,8 @@ class Statements:
         self, plan: FindPlan, names: tuple[str, ...], kinds: tuple[Schema, ...], skip_locked: bool
     ) -> Statement:
         made = self.making(plan.schema)
-        query = self.ordered(made, sa.select(*self._columns(made)), made.holds(plan.where), plan)
+        columns, read = self._shown(made, plan)
+        query = self.ordered(made, sa.select(*columns), made.holds(plan.where), plan)
         picked = self.for_update(made, query.select_from(made.source()), skip_locked).cte("picked")
         # Not joined with what was picked: before the first ANALYZE the planner takes a tenant for a handful of records, and
         # reads all of them again for each one picked.  All of those are locked, so what they were is what was changed.
@@ -229,12 +234,12 @@ class Statements:
             counted: Any = sa.select(sa.literal_column("1")).select_from(picked)
             all_of_them = counted.having(sa.func.count() == self._limit(made, plan)).cte("all_of_them")
             for at, schema in enumerate(kinds):
-                table, columns = self.tables[schema.collection], [column.name for column in schema.columns]
-                cells = [sa.bindparam(f"w{at}_{name}", type_=table.c[name].type) for name in columns]
-                insert = sa.insert(table).from_select(columns, sa.select(*cells).select_from(all_of_them))
+                table, filled = self.tables[schema.collection], [column.name for column in schema.columns]
+                cells = [sa.bindparam(f"w{at}_{name}", type_=table.c[name].type) for name in filled]
+                insert = sa.insert(table).from_select(filled, sa.select(*cells).select_from(all_of_them))
                 changing = changing.add_cte(insert.cte(f"w{at}"))
-                bound |= {f"w{at}_{name}": (len(bound) + n, None) for n, name in enumerate(columns)}
-        return self.finish(made, changing, self.reader(plan.schema), bound)
+                bound |= {f"w{at}_{name}": (len(bound) + n, None) for n, name in enumerate(filled)}
+        return self.finish(made, changing, read, bound)
 
     def _update(self, made: Compilation, names: tuple[str, ...]) -> Update:
         table = made.table

@@ -124,6 +124,13 @@ class SqlStore:
         self._channel.begin()
         self._writing.write(self._channel, self.tenant, writes)
 
+    def hold(self, schema: Schema, records: Sequence[Any]) -> None:
+        """Nobody else holds one of *records* until this transaction ends."""
+        self._channel.begin()
+        # SQLite's transaction is the only one that writes.
+        if self._statements.flavor.name != "sqlite":
+            self._writing.hold(self._channel, self.tenant, schema, records)
+
     def change(
         self,
         asked: Asked,
@@ -165,7 +172,7 @@ class SqlStore:
             before = self._read(locked, asked)
             if before:
                 update = self._statements.update_ids(plan, names)
-                ids = tuple(record.id for record in before)
+                ids = tuple(one.id if plan.columns is None else one[0] for one in before)
                 channel.count(update.text, update.bind(self.tenant, (ids,), new))
             return before
         except Taken as taken:

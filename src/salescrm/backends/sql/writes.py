@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
 
 from salescrm.backends.sql.statements import Statements
 from salescrm.schema import SEARCH, Schema
@@ -58,6 +59,7 @@ class WriteStatements:
     def __init__(self, statements: Statements) -> None:
         self._statements = statements
         self._by_schema: dict[Schema, SchemaWrites] = {}
+        self._holdings: dict[Schema, str] = {}
         self._replacements: dict[tuple[Schema, tuple[str, ...] | None], Replacement] = {}
         self._groups: dict[tuple[Any, ...], Group] = {}
 
@@ -74,6 +76,23 @@ class WriteStatements:
                 )[0],
                 delete=self._statements.text(sa.delete(table).where(at_version))[0],
             )
+        return found
+
+    def holding(self, schema: Schema) -> str:
+        """The insert of *schema*, or where the record is there already the rise of its version."""
+        found = self._holdings.get(schema)
+        if found is None:
+            table = self._table(schema)
+            values = _binds(table, [column.name for column in schema.columns], "")
+            higher = {"version": table.c.version + sa.literal_column("1")}
+            statement: sa.Insert
+            if self._statements.flavor.name == "mysql":
+                statement = mysql.insert(table).values(values).on_duplicate_key_update(higher)
+            else:
+                key = [table.c.tenant, table.c.id]
+                inserting = postgresql.insert(table).values(values)
+                statement = inserting.on_conflict_do_update(index_elements=key, set_=higher)
+            found = self._holdings[schema] = self._statements.text(statement)[0]
         return found
 
     def replacement(self, schema: Schema, columns: tuple[str, ...] | None) -> Replacement:

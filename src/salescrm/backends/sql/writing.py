@@ -50,6 +50,15 @@ class Writing:
             else:
                 self._one(channel, tenant, group[0])
 
+    def hold(self, channel: Channel, tenant: str, schema: Schema, records: Sequence[Any]) -> None:
+        """Raises the versions of *records*, which are inserted where missing: who else does so waits."""
+        _check_tenant(tenant, Insert(schema, records))
+        row, text = self._writes.of(schema).row, self._writes.holding(schema)
+        if len(records) == 1:
+            channel.count(text, row(records[0]))
+        elif records:
+            channel.many(text, map(row, records))
+
     def are_few(self, inserts: Sequence[Insert]) -> bool:
         """Whether *inserts* may go in one statement with something else."""
         return 0 < sum(len(one.records) for one in inserts) <= _MOST_GROUPED

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from salescrm.testing.contract.base import Contract, Door, Run
 from salescrm.testing.contract.changing import Changing
+from salescrm.testing.contract.holding import Holding
 from salescrm.testing.contract.hostile import Hostile
 from salescrm.testing.contract.questions import Questions
 from salescrm.testing.contract.racing import Racing
@@ -35,6 +36,7 @@ __all__ = [
     "Changing",
     "Contract",
     "Door",
+    "Holding",
     "Hostile",
     "Questions",
     "Racing",
@@ -56,6 +58,7 @@ class StoreContract(
     # pytest runs what is inherited from the last class to the first.
     Volume,
     Racing,
+    Holding,
     Hostile,
     RoundTrips,
     Transactions,

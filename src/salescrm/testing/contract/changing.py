@@ -50,6 +50,18 @@ class Changing(Contract):
         )
         assert [] == asking.ids(Customer, F.owner_id == "li")
 
+    def test_returns_what_a_plan_projects(self, door: Door, make: Maker) -> None:
+        """Of what was changed just those columns, the id first, as they were."""
+        customers = [make.customer(owner_id="li", level=level, version=3) for level in ("A", "B", None)]
+        door.seed(*customers, make.customer())
+        asking = door.open()
+
+        before = asking.change_some(Customer, F.owner_id == "li", {"level": "C"}, F.version, F.level)
+        asking.commit()
+
+        assert sorted((one.id, 3, one.level) for one in customers) == sorted(before)
+        assert {one.id for one in customers} == set(door.ids(Customer, (F.level == "C") & (F.version == 4)))
+
     @pytest.mark.parametrize("limit", [0, 1, 3, 7, 8])
     def test_takes_the_first_in_order(self, door: Door, make: Maker, limit: int) -> None:
         """At most the limit, from the front of the plan's order; none for 0."""
