@@ -1,8 +1,10 @@
 """
-W8: customers claimed by four processes at once, beside a hand-written statement that skips what others hold just now.
+W8: customers claimed by four processes at once, beside claims by hand.
 
-The hand-written one takes whatever has been there longest.  Ours is told which customer, as it stands on the member's
-screen; each process has its own ones.  A process is timed by its CPU and that of the server's process behind it.
+The hand-written statement takes whatever has been there longest, and skips what others hold just now; it checks nothing.
+Ours is told which customer, as it stands on the member's screen, and checks what a pool's rules say; so does a second one
+by hand, in as many statements as that takes.  Each process has customers of its own.  A process is timed by its CPU and
+that of the server's process behind it.
 """
 
 from __future__ import annotations
@@ -10,12 +12,12 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -25,10 +27,11 @@ from bench.arena import clock_of
 from bench.clocks import Clock
 from bench.databases import Database
 from bench.engines import Scale, new_database
-from bench.handwritten.claiming import PostgresClaims
+from bench.handwritten.claiming import CheckedClaims, PostgresClaims
 from bench.material import OWNERS, POOL, clock, ids
-from bench.measuring import Chunk, race
+from bench.measuring import Chunk, Ratio, race
 from bench.results import Line
+from salescrm.entities import Customer
 from salescrm.labels import Label
 from salescrm.policy import ClaimLimits, Policy, Pool
 from salescrm.values import Id
@@ -52,7 +55,15 @@ class _Ours:
     def __init__(self, url: str, limits: ClaimLimits, seed: int) -> None:
         self.crm = salescrm.connect(url, policy=policy(limits), clock=_moving(), ids=ids(seed))
 
-    def claim(self, member: str, *wanted: Id) -> None:
+    def read(self, ids: Sequence[Id]) -> list[Customer]:
+        """The customers *ids*, as a page shows them."""
+        with self.crm.begin(by=OWNERS[0]) as work:
+            found = {
+                id: one for part in _parts(ids) for id, one in work.repository(Customer).many(part).items()
+            }
+        return [found[id] for id in ids]
+
+    def claim(self, member: str, *wanted: Customer | Id) -> None:
         """Takes *wanted* in one Work."""
         with self.crm.begin(by=member) as work:
             work.pools.claim(wanted, pool=POOL)
@@ -60,6 +71,11 @@ class _Ours:
     def close(self) -> None:
         """Frees its connections."""
         self.crm.close()
+
+
+Claimer: TypeAlias = PostgresClaims | _Ours
+#: A claimer at an address, whose ids begin from a seed; it crosses over to another process.
+Make: TypeAlias = Callable[[str, int], Claimer]
 
 
 def _moving() -> Callable[[], Any]:
@@ -80,29 +96,45 @@ def together(scale: Scale) -> Iterator[Line]:
     """W8, in pools without limits and with them."""
     each = max(10, round(100 * scale.share))
     count = _FIRST + each * _PROCESSES * (scale.rounds + 2)
-    contenders: dict[str, ClaimLimits | None] = {"driver": None, "salescrm": ClaimLimits(), "limits": _LIMITS}
-    with new_database("postgresql") as database, ExitStack() as open_:
+    plain, limited = ClaimLimits(), _LIMITS
+    works: dict[str, dict[str, Make]] = {
+        "W8 claims by 4 processes": {
+            "driver": partial(_by_hand, None), "by hand, with the checks": partial(_by_hand, plain),
+            "salescrm": partial(_ours, plain),
+        },
+        "W8 claims by 4 processes, cap, daily and cool-down": {
+            "by hand, with the checks": partial(_by_hand, limited), "salescrm": partial(_ours, limited),
+        },
+    }  # fmt: skip
+    with new_database("postgresql") as database:
         database.migrate()
         database.load_pooled(count)
-        databases = {name: database.copy() for name in contenders}
-        for name, limits in contenders.items():
-            _claim_first(databases[name], limits)
-        _compare(databases)
+        for work, contenders in works.items():
+            for name, ratio in _raced(database, contenders, each, scale).items():
+                yield Line(
+                    work=work,
+                    engine=database.engine,
+                    contender=name,
+                    value=ratio.median,
+                    low=ratio.low,
+                    high=ratio.high,
+                    microseconds=ratio.seconds * 1e6,
+                )
+
+
+def _raced(
+    database: Database, contenders: Mapping[str, Make], each: int, scale: Scale
+) -> Mapping[str, Ratio]:
+    databases = {name: database.copy() for name in contenders}
+    for name, make in contenders.items():
+        _claim_first(databases[name], make)
+    _compare(databases)
+    with ExitStack() as open_:
         teams = {
-            name: open_.enter_context(_team(databases[name], limits, each, by_wall=scale.by_wall))
-            for name, limits in contenders.items()
+            name: open_.enter_context(_team(databases[name], make, each, by_wall=scale.by_wall))
+            for name, make in contenders.items()
         }
-        ratios = race({name: team.chunk for name, team in teams.items()}, rounds=scale.rounds)
-        for name, ratio in ratios.items():
-            yield Line(
-                work="W8 claims by 4 processes" + (", cap, daily and cool-down" if name == "limits" else ""),
-                engine=database.engine,
-                contender="driver" if name == "driver" else "salescrm",
-                value=ratio.median,
-                low=ratio.low,
-                high=ratio.high,
-                microseconds=ratio.seconds * 1e6,
-            )
+        return race({name: team.chunk for name, team in teams.items()}, rounds=scale.rounds)
 
 
 def in_batches(engine: str, scale: Scale) -> Iterator[Line]:
@@ -135,11 +167,12 @@ def in_batches(engine: str, scale: Scale) -> Iterator[Line]:
         )
 
 
-def _claim_first(database: Database, limits: ClaimLimits | None) -> None:
+def _claim_first(database: Database, make: Make) -> None:
     """The first of them, one after the other, by members in turn."""
-    with closing(_claimer(database.url, limits, 1)) as claimer:
-        for n, id in enumerate(_waiting(database)[:_FIRST]):
-            claimer.claim(OWNERS[n % 7], id)
+    wanted = _in_hand(make, database.url, _waiting(database)[:_FIRST])
+    with closing(make(database.url, 1)) as claimer:
+        for n, one in enumerate(wanted):
+            claimer.claim(OWNERS[n % 7], one)
 
 
 def _compare(databases: dict[str, Database]) -> None:
@@ -186,17 +219,18 @@ class _Team:
 
 
 @contextmanager
-def _team(database: Database, limits: ClaimLimits | None, each: int, *, by_wall: bool) -> Iterator[_Team]:
+def _team(database: Database, make: Make, each: int, *, by_wall: bool) -> Iterator[_Team]:
     spawn = multiprocessing.get_context("spawn")
     doors, processes = [], []
     waiting = _waiting(database)
     for n in range(_PROCESSES):
         here, there = spawn.Pipe()
-        arguments = (there, database.url, limits, waiting[n::_PROCESSES], n)
-        process = spawn.Process(target=_work, args=arguments)
+        process = spawn.Process(target=_work, args=(there, database.url, make, waiting[n::_PROCESSES], n))
         process.start()
         doors.append(here)
         processes.append(process)
+    for door in doors:
+        door.recv()  # it has read what stands on its member's screen
     try:
         yield _Team(database, doors, each, by_wall)
     finally:
@@ -206,19 +240,36 @@ def _team(database: Database, limits: ClaimLimits | None, each: int, *, by_wall:
             process.join()
 
 
-def _work(door: Connection, url: str, limits: ClaimLimits | None, mine: list[Id], number: int) -> None:
+def _work(door: Connection, url: str, make: Make, mine: list[Id], number: int) -> None:
     """A process: claims as many as it is told, and says how long it was on a CPU for them."""
-    member = OWNERS[number]
-    rest = iter(mine)
-    with closing(_claimer(url, limits, number + 10)) as claimer:
+    # As many as a member may well have; to count the customers of one who has thousands is all that one would measure.
+    wanted = _in_hand(make, url, mine)
+    rest = ((f"{OWNERS[number]}{n // 100}", one) for n, one in enumerate(wanted))
+    with closing(make(url, number + 10)) as claimer:
+        door.send(True)
         while count := door.recv():
             start = time.process_time()
-            for _ in range(count):
-                claimer.claim(member, next(rest))
+            for member, one in itertools.islice(rest, count):
+                claimer.claim(member, one)
             door.send(time.process_time() - start)
 
 
-def _claimer(url: str, limits: ClaimLimits | None, seed: int) -> PostgresClaims | _Ours:
-    if limits is None:
-        return PostgresClaims(servers.driver_url(url), _moving(), ids(seed))
+def _in_hand(make: Make, url: str, ids: list[Id]) -> list[Any]:
+    """What is claimed by: of ours the customers as a page shows them, read by another, since each look at a clock moves it on."""
+    with closing(make(url, 0)) as reader:
+        return reader.read(ids) if isinstance(reader, _Ours) else ids
+
+
+def _parts(ids: Sequence[Id]) -> Iterator[Sequence[Id]]:
+    return (ids[start : start + 500] for start in range(0, len(ids), 500))
+
+
+def _ours(limits: ClaimLimits, url: str, seed: int) -> _Ours:
     return _Ours(url, limits, seed)
+
+
+def _by_hand(limits: ClaimLimits | None, url: str, seed: int) -> PostgresClaims:
+    address = servers.driver_url(url)
+    if limits is None:
+        return PostgresClaims(address, _moving(), ids(seed))
+    return CheckedClaims(address, _moving(), ids(seed), limits)

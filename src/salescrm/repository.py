@@ -198,6 +198,7 @@ class Repository(Trail[RecordT]):
         skip_locked: bool = True,
         context: Context | None = None,
         known: Sequence[RecordT] = (),
+        decisive: Sequence[str] = (),
     ) -> list[RecordT]:
         """
         Sets *values* in up to *limit* records that *where* holds for, taken in *order*; the records as they now are.
@@ -208,17 +209,26 @@ class Repository(Trail[RecordT]):
         Relative moments are those of *context*, if given.
         Hooks may refuse it, for all of them; they can't change what is saved many at a time.
 
-        Of *known* records, as they were read, none but these are changed, and what goes with them is sent along.
+        Of *known* records, as they were read, none but these are changed, and what goes with them is sent along.  Those in a
+        caller's hands may be made up: fields that are *decisive* must be stored as they are there.
 
         Raises:
-            StaleWrite: One of the *known* has changed since it was read, and *where* still holds for it.
+            StaleWrite: One of the *known* has changed since it was read, or is made up, and *where* still holds for it.
         """
-        stamped = self._restamped(values)
+        unit, stamped = self.unit, self._restamped(values)
         if known:
             changed = [(one, self._evolved(one, stamped)) for one in known]
             beside = [] if self._hooks.listens else self._rows(*self._going(changed, follow))
+            query = Query(where=where & F.id.one_of([one.id for one in known]), limit=len(known))
+            asked, _ = self._checker.select(
+                self.schema,
+                ("id", "version", *decisive),
+                query,
+                context or unit.context,
+                scope=self._scope("save"),
+            )
             ids = self._changed_as_read(
-                where, stamped, known, context or self.unit.context, skip_locked=skip_locked, beside=beside
+                asked, stamped, known, decisive, skip_locked=skip_locked, beside=beside
             )
             changed = [pair for pair in changed if pair[0].id in ids]
             if beside and len(changed) == len(known):
@@ -279,27 +289,25 @@ class Repository(Trail[RecordT]):
 
     def _changed_as_read(
         self,
-        where: Where,
+        asked: Asked,
         stamped: Mapping[str, Any],
         known: Sequence[RecordT],
-        context: Context,
+        decisive: Sequence[str],
         *,
         skip_locked: bool,
         beside: Sequence[Insert],
     ) -> set[Id]:
         """The ids of those *known* that were changed: all that comes back, since nothing else about them is news."""
-        read = {one.id: one.version for one in known}
-        query = Query(where=where & F.id.one_of([*read]), limit=len(read))
-        asked, _ = self._checker.select(
-            self.schema, ("id", "version"), query, context, scope=self._scope("save")
-        )
-        met = dict(self._change(asked, stamped, skip_locked=skip_locked, beside=beside))
-        for id, version in met.items():
-            if version != read[id]:
+        getters = [self.schema.getters[name] for name in ("version", *decisive)]
+        read = {one.id: [get(one) for get in getters] for one in known}
+        met = self._change(asked, stamped, skip_locked=skip_locked, beside=beside)
+        for id, *found in met:
+            if found != read[id]:
                 self.unit.fail()
-                raise StaleWrite(self.schema.name, id, read[id])
-        self._require("save", *met)
-        return {*met}
+                raise StaleWrite(self.schema.name, id, read[id][0])
+        ids = [id for id, *_ in met]
+        self._require("save", *ids)
+        return {*ids}
 
     def _change(
         self, asked: Asked, stamped: Mapping[str, Any], *, skip_locked: bool, beside: Sequence[Insert] = ()
@@ -363,19 +371,6 @@ class Repository(Trail[RecordT]):
         """Refuses a record that was read for another tenant: it may share its id and version with one of ours."""
         if record.tenant != self.unit.tenant:
             raise InvalidValue(self.schema.name, "tenant", record.tenant, f"a record of {self.unit.tenant}")
-
-    def require(self, action: Action, *ids: Id) -> None:
-        """Refuses what the member may not do to the records *ids*, as the store has them now.
-
-        Raises:
-            Forbidden: They may not *action* one of them, or it is not there.
-        """
-        if self._scope(action) is None:
-            return
-        allowed = self._many(ids, action)
-        for id in ids:
-            if id not in allowed:
-                raise Forbidden(self.unit.member, action, self.schema.name, id)
 
     def _require(self, action: Action, *ids: Id) -> None:
         """As `require`, in the middle of a write: the Work then ends."""

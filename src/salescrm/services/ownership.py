@@ -124,6 +124,7 @@ class Ownership:
         rule: str | None = None,
         also: Callable[[Customer], Mapping[str, Any]] | None = None,
         still: Where = EVERYTHING,
+        decisive: Sequence[str] = (),
     ) -> list[Customer]:
         """
         *customers*, as they were read, in the hands of *to*; those that somebody else was faster with are missing.
@@ -133,7 +134,7 @@ class Ownership:
         more, a customer is taken for one that somebody else was faster with.
 
         Raises:
-            StaleWrite: One of them has changed since it was read, but not its owner.
+            StaleWrite: One of them has changed since it was read, but not its owner; or a field that is *decisive* is made up.
         """
         given: list[Customer] = []
         told = self._told(kind, to, lambda one: reasons.get(one, reason), rule)
@@ -144,7 +145,7 @@ class Ownership:
         for (dealing, more), part in alike.items():
             values = {**taken_by(to, at=self.unit.now(), dealing=dealing), **dict(more)}
             for start in range(0, len(part), _AT_ONCE):
-                some = self._change(part[start : start + _AT_ONCE], values, told, still)
+                some = self._change(part[start : start + _AT_ONCE], values, told, still, decisive)
                 given += some
                 if dealing:
                     self._take_deals([one.id for one in some], to)
@@ -166,6 +167,7 @@ class Ownership:
         values: dict[str, object],
         follow: Callable[[Customer, Customer], Iterable[Event | Record]],
         still: Where = EVERYTHING,
+        decisive: Sequence[str] = (),
     ) -> list[Customer]:
         if not customers:
             return []
@@ -173,7 +175,9 @@ class Ownership:
         # Compare and set: the owner is still who it was, and nothing else has happened either.
         if len(owners) == 1:
             still = all_of([still, F.owner_id == customers[0].owner_id])
-        return self._customers.change(still, values, known=customers, follow=follow, skip_locked=False)
+        return self._customers.change(
+            still, values, known=customers, decisive=decisive, follow=follow, skip_locked=False
+        )
 
     def _told(
         self, kind: OwnershipKind, to: Id, reason: Callable[[Id], str | None], rule: str | None

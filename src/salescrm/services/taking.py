@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -11,7 +11,7 @@ from salescrm.entities import Customer
 from salescrm.errors import ClaimRefused, InvalidValue, NotFound
 from salescrm.labels import Label
 from salescrm.policy import Pool
-from salescrm.query import EVERYTHING, F, Where
+from salescrm.query import EVERYTHING, F
 from salescrm.rules.claiming import ClaimDecision, Claimer
 from salescrm.services.claimers import Claimers
 from salescrm.services.ownership import Ownership
@@ -22,6 +22,9 @@ __all__ = ["Taken", "Taking", "id_of", "pool_named"]
 
 #: Whether somebody may have a customer of a pool.
 Decide: TypeAlias = Callable[[Customer, Pool, Claimer], ClaimDecision]
+
+#: What a claim hangs on, or what goes with it, beside the owner.
+_DECISIVE: Final = ("pool_id", "entered_pool_at", "open_opportunities")
 
 
 @attrs.frozen(kw_only=True)
@@ -98,13 +101,15 @@ class Taking:
         if not (isinstance(customer, Customer) and id_of(self.unit, customer)):
             return None
         found = self._pool_for(customer, pool)
-        # Whether it counts for the cap may hang on any of its fields; the others that anything hangs on are asked below.
+        # Whether it counts for the cap may hang on any of its fields.
         if found is None or (found.claims.cap is not None and found.claims.counted is not EVERYTHING):
             return None
         [decision] = self._decisions([(customer, found)], to, decide)
         if not decision.allowed:
             return None
-        given = self._ownership.give([customer], to, kind=kind, reason=reason, still=_as_read(customer))
+        given = self._ownership.give(
+            [customer], to, kind=kind, reason=reason, still=F.version == customer.version, decisive=_DECISIVE
+        )
         return given[0] if given else None
 
     def _pool_for(self, customer: Customer, pool: str | None) -> Pool | None:
@@ -164,20 +169,6 @@ class Taking:
             return False
         owned = customer.owned_by(to, at=self.unit.now())
         return self.unit.holds(owned, pool.claims.counted)
-
-
-def _as_read(customer: Customer) -> Where:
-    """Whether all that a claim hangs on is stored as it is in the caller's hands, who may have made it up."""
-    return (
-        (F.version == customer.version)
-        & (F.pool_id == customer.pool_id)
-        & (F.open_opportunities == customer.open_opportunities)
-        & (
-            F.entered_pool_at.is_null()
-            if customer.entered_pool_at is None
-            else F.entered_pool_at == customer.entered_pool_at
-        )
-    )
 
 
 def id_of(unit: UnitOfWork, customer: Customer | Id) -> Id:
