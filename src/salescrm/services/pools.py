@@ -307,7 +307,9 @@ class PoolService:
         Raises:
             InvalidDefinition: It closes a pool, or has none of that name, that still holds customers.
         """
-        problems = stranded(policy, Recycling(self.unit).held())
+        problems = stranded(
+            policy, Recycling(self.unit).held(besides=[pool.key for pool in policy.ranked_pools])
+        )
         if problems:
             raise InvalidDefinition("Policy", problems)
 

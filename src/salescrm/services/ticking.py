@@ -8,7 +8,7 @@ from salescrm.rules.nights import Night
 from salescrm.running import repeat
 from salescrm.services.nights import Nights
 from salescrm.services.pools import PoolService
-from salescrm.services.recycling import BATCH, WORKER, Ran, Recycling
+from salescrm.services.recycling import BATCH, WORKER, Progress, Ran, Recycling
 from salescrm.unit import Kit, UnitOfWork
 from salescrm.values import Id
 
@@ -38,12 +38,12 @@ def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
     total = Ran()
     # One after the other as they began, across the pools: what one pool took on an earlier night is not another's.
     for night in repeat(kit, begin, begun, attempts=_ATTEMPTS):
-        kept: set[Id] = set()
+        progress = Progress()
         while True:
             done = repeat(
                 kit,
                 begin,
-                lambda work, night=night, kept=kept: _step(work, night, kept, batch),  # type: ignore[misc]  # bound now
+                lambda work, night=night, progress=progress: _step(work, night, progress, batch),  # type: ignore[misc]  # bound now
                 attempts=_ATTEMPTS,
             )
             total += done
@@ -52,12 +52,12 @@ def tick(kit: Kit, tenant: Id, *, batch: int = BATCH) -> Ran:
     return total
 
 
-def _step(work: UnitOfWork, night: Night, kept: set[Id], batch: int) -> Ran:
+def _step(work: UnitOfWork, night: Night, progress: Progress, batch: int) -> Ran:
     """A batch that falls; where none is left, the warnings, and the night is done."""
     nights, recycling = Nights(work), Recycling(work)
     if not nights.take_turn(night):
         return Ran()
-    if fallen := recycling.recycle(night, kept=kept, batch=batch):
+    if fallen := recycling.recycle(night, progress=progress, batch=batch):
         return Ran(recycled=fallen)
     warned = recycling.warn(night)
     nights.finish(night)
