@@ -109,6 +109,8 @@ class PoolService:
         from whichever they are in.  What is checked, in this order: still in the pool; a member of it, and active; the
         cap on what they own; claims a day and a week; how long ago they owned it; how new it is in the pool.
 
+        A single customer, as the caller has read it, is not read again where it is still the same; that saves a question.
+
         Raises:
             ClaimRefused: They may not have one of them; every such customer is named with the reason. Nobody pays for it.
             NotFound: There is no such customer.
