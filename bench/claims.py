@@ -27,7 +27,7 @@ from bench.arena import clock_of
 from bench.clocks import Clock
 from bench.databases import Database
 from bench.engines import Scale, new_database
-from bench.handwritten.claiming import CheckedClaims, PostgresClaims
+from bench.handwritten.claiming import CheckedClaims, ClaimsInTransactions, PostgresClaims
 from bench.material import OWNERS, POOL, clock, ids
 from bench.measuring import Chunk, Ratio, race
 from bench.results import Line
@@ -99,13 +99,16 @@ def together(scale: Scale) -> Iterator[Line]:
     plain, limited = ClaimLimits(), _LIMITS
     works: dict[str, dict[str, Make]] = {
         "W8 claims by 4 processes": {
-            "driver": partial(_by_hand, None), "by hand, with the checks": partial(_by_hand, plain),
+            "driver": partial(_by_hand, PostgresClaims),
+            "by hand, in a transaction": partial(_by_hand, ClaimsInTransactions),
+            "by hand, with the checks": partial(_checked, plain),
             "salescrm": partial(_ours, plain),
         },
         "W8 claims by 4 processes, cap, daily and cool-down": {
-            "by hand, with the checks": partial(_by_hand, limited), "salescrm": partial(_ours, limited),
+            "by hand, with the checks": partial(_checked, limited),
+            "salescrm": partial(_ours, limited),
         },
-    }  # fmt: skip
+    }
     with new_database("postgresql") as database:
         database.migrate()
         database.load_pooled(count)
@@ -268,8 +271,9 @@ def _ours(limits: ClaimLimits, url: str, seed: int) -> _Ours:
     return _Ours(url, limits, seed)
 
 
-def _by_hand(limits: ClaimLimits | None, url: str, seed: int) -> PostgresClaims:
-    address = servers.driver_url(url)
-    if limits is None:
-        return PostgresClaims(address, _moving(), ids(seed))
-    return CheckedClaims(address, _moving(), ids(seed), limits)
+def _by_hand(kind: type[PostgresClaims], url: str, seed: int) -> PostgresClaims:
+    return kind(servers.driver_url(url), _moving(), ids(seed))
+
+
+def _checked(limits: ClaimLimits, url: str, seed: int) -> CheckedClaims:
+    return CheckedClaims(servers.driver_url(url), _moving(), ids(seed), limits)

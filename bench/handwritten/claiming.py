@@ -1,7 +1,7 @@
 """
 Claims by hand on PostgreSQL: one statement takes the customer that has been in the pool longest, and tells of it.
 
-Or, in a transaction, with the checks that a claim of ours makes as well: nobody else counts for this member meanwhile, who
+Or the same in a transaction that one may still give up; or, in one, with the checks that a claim of ours makes as well: nobody else counts for this member meanwhile, who
 works here and has not too many; then it takes the customer that was asked for.
 """
 
@@ -18,7 +18,7 @@ from bench.handwritten.rows import iso
 from bench.material import POOL, TENANT, Ids
 from salescrm.policy import ClaimLimits
 
-__all__ = ["CheckedClaims", "PostgresClaims"]
+__all__ = ["CheckedClaims", "ClaimsInTransactions", "PostgresClaims"]
 
 _ZONE: Final = ZoneInfo("Asia/Shanghai")
 _STAMPS: Final = "id, tenant, version, created_at, created_by, updated_at, updated_by"
@@ -100,6 +100,16 @@ class PostgresClaims:
     def close(self) -> None:
         """Frees the connection."""
         self._connection.close()
+
+
+class ClaimsInTransactions(PostgresClaims):
+    """The same statement, with a transaction around it."""
+
+    def claim(self, member: str, _: str) -> None:
+        """Gives *member* the customer that has been in the pool longest, whichever that is."""
+        self._cursor.execute("BEGIN")
+        super().claim(member, _)
+        self._cursor.execute("COMMIT")
 
 
 class CheckedClaims(PostgresClaims):
