@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from salescrm.access import Action
 from salescrm.checking import Context
 from salescrm.entities.base import RecordT
-from salescrm.errors import Forbidden, InvalidQuestion, NotFound, StoreError, fact
+from salescrm.errors import InvalidQuestion, NotFound, StoreError, fact
 from salescrm.page import Page
 from salescrm.plans import Asked
 from salescrm.query import EVERYTHING, F, Order, Query, Tally, Where, count
@@ -69,11 +69,6 @@ class Reader(Generic[RecordT]):
             return None
         return self.unit.kit.access.scope(self.unit.member, self.schema.name, action)
 
-    @property
-    def sees_all(self) -> bool:
-        """Whether the member may see every record, so that one in a caller's hands need not be looked up for that."""
-        return self._scope("read") is None
-
     @asking
     def peek(self, id: Id) -> RecordT | None:
         """The record, or None if there is none that the member may see."""
@@ -104,19 +99,6 @@ class Reader(Generic[RecordT]):
     def allowed(self, ids: Iterable[Id], action: Action) -> frozenset[Id]:
         """Those of *ids* that there are and that the member may *action*."""
         return frozenset(self._many(ids, action))
-
-    def require(self, action: Action, *ids: Id) -> None:
-        """Refuses what the member may not do to the records *ids*, as the store has them now.
-
-        Raises:
-            Forbidden: They may not *action* one of them, or it is not there.
-        """
-        if self._scope(action) is None:
-            return
-        allowed = self._many(ids, action)
-        for id in ids:
-            if id not in allowed:
-                raise Forbidden(self.unit.member, action, self.schema.name, id)
 
     @asking
     def _many(self, ids: Iterable[Id], action: Action) -> dict[Id, RecordT]:

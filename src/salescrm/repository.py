@@ -6,15 +6,14 @@ Every read carries the acting member's scope, every write its stamps, its change
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from salescrm.access import Action
 from salescrm.checking import Context
 from salescrm.codegen import STAMPED
+from salescrm.collecting import gc_paused
 from salescrm.entities import ChangeEntry, Record
 from salescrm.entities.base import RecordT
 from salescrm.errors import Forbidden, InvalidQuestion, InvalidValue, StaleWrite
@@ -93,7 +92,7 @@ class Repository(Trail[RecordT]):
         """Adds *records* in bulk, each as by `add`; how many. All or none, with the rest of the Work."""
         added, rest = 0, iter(records)
         while True:
-            with _gc_paused():
+            with gc_paused():
                 batch = list(islice(rest, _BATCH))
                 if not batch:
                     return added
@@ -372,6 +371,24 @@ class Repository(Trail[RecordT]):
         if record.tenant != self.unit.tenant:
             raise InvalidValue(self.schema.name, "tenant", record.tenant, f"a record of {self.unit.tenant}")
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether the member may see every record, so that one in a caller's hands need not be looked up for that."""
+        return self._scope("read") is None
+
+    def require(self, action: Action, *ids: Id) -> None:
+        """Refuses what the member may not do to the records *ids*, as the store has them now.
+
+        Raises:
+            Forbidden: They may not *action* one of them, or it is not there.
+        """
+        if self._scope(action) is None:
+            return
+        allowed = self._many(ids, action)
+        for id in ids:
+            if id not in allowed:
+                raise Forbidden(self.unit.member, action, self.schema.name, id)
+
     def _require(self, action: Action, *ids: Id) -> None:
         """As `require`, in the middle of a write: the Work then ends."""
         try:
@@ -379,15 +396,3 @@ class Repository(Trail[RecordT]):
         except Forbidden:
             self.unit.fail()
             raise
-
-
-@contextmanager
-def _gc_paused() -> Iterator[None]:
-    """No cyclic garbage collection inside: over a batch it would walk again and again, a third of the time, to find none."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+import salescrm
 from salescrm import Crm, Customer, F, Work
 from salescrm.entities import ChangeEntry, Notice, OutboxEvent, OwnershipEntry
+from salescrm.errors import Transient
+from salescrm.policy import ClaimLimits
 from tests.integration.pool_racing import careless, compete, opened
+from tests.work.pooling import policy, pool
 
 _SCRIPT = Path(__file__).with_name("pool_racing.py")
 #: Seconds; a machine that does other things too needs many times what a quiet one does.
@@ -174,3 +180,25 @@ def test_ticks_at_once_do_nothing_twice(which: str, workers: int, request: pytes
         assert (many, 3 * many, 12) == tuple(
             sum(one[what] for one in said.values()) for what in ("recycled", "warned", "nights")
         )
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["held before", "held for the first time"])
+def test_a_host_that_sees_one_moment_passes_no_limit(postgres_url: str, first: bool) -> None:
+    """Its transaction can't see what others claimed since it began, and is told to try again rather than to count."""
+    engine = sa.create_engine(postgres_url, isolation_level="REPEATABLE READ")
+    one = policy(pool(claims=ClaimLimits(cap=1)))
+    with salescrm.connect(postgres_url, policy=one) as crm, salescrm.connect(engine, policy=one) as theirs:
+        crm.migrate()
+        crm.run(lambda work: fill(work, 3), by="li")
+        a, b, c = crm.run(lambda work: [one.id for one in work.pools.find("north")], by="li")
+        if not first:
+            crm.run(lambda work: work.pools.claim([c]), by="ann")
+            crm.run(lambda work: work.pools.release(c, reason="x"), by="ann")
+        with Session(engine) as session:
+            session.execute(sa.text("SELECT count(*) FROM customers"))  # from here on it sees this moment
+            crm.run(lambda work: work.pools.claim([a]), by="ann")
+            with pytest.raises(Transient):
+                theirs.join(session, by="ann").pools.claim([b])
+            session.rollback()
+        assert 1 == crm.run(lambda work: work.customers.count(F.owner_id == "ann"), by="witness")
+    engine.dispose()

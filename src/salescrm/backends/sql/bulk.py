@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,10 +11,11 @@ from salescrm.backends.sql import codecs
 from salescrm.backends.sql.channels import Channel
 from salescrm.backends.sql.statements import Statements
 from salescrm.bridge import wait
+from salescrm.collecting import gc_paused
 from salescrm.kinds import Kind
 from salescrm.schema import Schema
 
-__all__ = ["Copies", "gc_paused"]
+__all__ = ["Copies"]
 
 #: PostgreSQL's names of what goes over the wire; jsonb is made ready by its codec, so psycopg only passes it on.
 _WIRE: Final[Mapping[Kind, str]] = {
@@ -74,15 +73,3 @@ async def _copy_async(driver: Any, text: str, types: list[str], rows: Iterable[S
         copy.set_types(types)
         for row in rows:
             await copy.write_row(row)
-
-
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """No cyclic garbage collection inside: it would walk over every young row again and again to find none."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
