@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Final
 
 from salescrm.entities import (
     ApprovalRequest,
@@ -37,17 +38,47 @@ from salescrm.schema import Index, Schema, describe
 
 __all__ = ["schemas"]
 
+#: What the ownership ledger tells of a customer, and what pools count from.
+_OWNED: Final = (
+    *(
+        "owner_id",
+        "pool_id",
+        "entered_pool_at",
+        "owned_since",
+        "quiet_since",
+        "stuck_since",
+        "dealless_since",
+    ),
+    *("protected_until", "transfer_pending"),
+)
+#: What the history of its stages tells of a deal.
+_MOVED: Final = (
+    *("pipeline", "stage", "status", "furthest_stage"),
+    *("opened_at", "closed_at", "stage_entered_at", "advanced_at"),
+)
+
 
 def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> Mapping[str, Schema]:
     """Every schema by collection; *extra* declares the host's custom fields by entity name."""
     made: dict[str, Schema] = {}
 
     def entity(
-        record: type, collection: str, *indexes: Index, find: Iterable[str] = (), **references: str
+        record: type,
+        collection: str,
+        *indexes: Index,
+        find: Iterable[str] = (),
+        settled: Iterable[str] = (),
+        **references: str,
     ) -> None:
         declared = extra.get(record.__name__, {})
         made[collection] = describe(
-            record, collection, indexes=indexes, references=references, searchable=find, extra_kinds=declared
+            record,
+            collection,
+            indexes=indexes,
+            references=references,
+            searchable=find,
+            extra_kinds=declared,
+            settled=settled,
         )
 
     entity(Team, "teams", Index(("parent_id",)), parent_id="teams", leader_id="members")
@@ -71,6 +102,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("quiet_since",)),  # who falls by the commonest rule, and who falls next
         Index(("parent_id",)),  # a group of companies
         find=("name", "number", "credit_code"),
+        settled=_OWNED,
         owner_id="members",
         parent_id="customers",
         first_contact_by="members",
@@ -94,6 +126,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("pipeline", "stage", "stage_entered_at")),  # a stage's deals, longest there first
         Index(("updated_at",)),  # all deals, newest first
         find=("name", "number"),
+        settled=_MOVED,
         customer_id="customers",
         contact_id="contacts",
         owner_id="members",
@@ -121,6 +154,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("customer_id", "planned_at")),  # a customer's timeline
         Index(("opportunity_id", "planned_at")),
         find=("purpose", "number"),
+        settled=("status", "assigned_by", "postponements"),
         customer_id="customers",
         opportunity_id="opportunities",
         contact_id="contacts",

@@ -193,11 +193,15 @@ class Hooks:
         """*record* as the plugins want it added."""
         return cast(R, self._changed("adding_record", {"work": work, "record": record}, "record"))
 
-    def saving(self, work: UnitOfWork, before: R, after: R) -> R:
-        """*after* as the plugins want it saved."""
-        return cast(
-            R, self._changed("saving_record", {"work": work, "before": before, "after": after}, "after")
-        )
+    def saving(self, work: UnitOfWork, before: R, after: R, *, settled: Iterable[str] = ()) -> R:
+        """*after* as the plugins want it saved; fields that are *settled* stay as they are."""
+        arguments = {"work": work, "before": before, "after": after}
+        wanted = cast(R, self._changed("saving_record", arguments, "after"))
+        changed = [name for name in settled if getattr(wanted, name) != getattr(after, name)]
+        if changed:
+            problem = f"it can't change {', '.join(changed)}: a use case does, and tells of it; it may refuse"
+            raise InvalidDefinition("Hook saving_record", (problem,))
+        return wanted
 
     def agree(self, work: UnitOfWork, changed: Iterable[tuple[R, R]]) -> None:
         """Lets the plugins refuse what is saved many at a time."""

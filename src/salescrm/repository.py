@@ -140,7 +140,7 @@ class Repository(Trail[RecordT]):
         unit = self.unit
         unit.reading()
         if self._hooks.listens_to_records and after != before:
-            after = self._hooks.saving(unit, before, after)
+            after = self._hooks.saving(unit, before, after, settled=self.schema.settled)
         after = cast(RecordT, self.schema.admit(after, before))
         changed = self.schema.diff(before, after)
         if not changed and not events:

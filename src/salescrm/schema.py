@@ -99,6 +99,7 @@ class Schema:
         references: Field to the collection it points to.
         searchable: Fields whose text the caseless search looks into.
         extra_kinds: The host's declared custom fields by name.
+        settled: Fields that only use cases change, with a line of a ledger or a history: no plugin may on the way.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Schema:
     references: Mapping[str, str] = attrs.field(factory=dict)
     searchable: tuple[str, ...] = ()
     extra_kinds: Mapping[str, Kind] = attrs.field(factory=dict)
+    settled: tuple[str, ...] = ()
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -251,6 +253,7 @@ def describe(
     references: Mapping[str, str] | None = None,
     searchable: Iterable[str] = (),
     extra_kinds: Mapping[str, Kind] | None = None,
+    settled: Iterable[str] = (),
 ) -> Schema:
     """The schema of the attrs class *record*, its kinds derived from the annotations."""
     if hasattr(record, "__attrs_post_init__"):
@@ -272,6 +275,7 @@ def describe(
         references=types.MappingProxyType(refs),
         searchable=tuple(searchable),
         extra_kinds=types.MappingProxyType(dict(extra_kinds or {})),
+        settled=tuple(settled),
     )
 
 

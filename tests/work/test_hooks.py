@@ -51,6 +51,36 @@ def test_before_may_change_what_is_written(connect: Connect) -> None:
     assert "C" == crm.run(lambda work: work.customers.get(made.id), by="li").level
 
 
+class Meddler:
+    """Saves what it should leave to use cases, once told to."""
+
+    changes: dict[str, Any] = {}  # noqa: RUF012  # set by the test on its own instance
+
+    @hookimpl
+    def saving_record(self, after: Any) -> Any:
+        return attrs.evolve(after, **self.changes) if self.changes else None
+
+
+def test_before_may_not_change_what_a_ledger_tells_of(connect: Connect) -> None:
+    """Nor what a history does: whoever had a customer, or moved a deal, would stand nowhere."""
+    meddler = Meddler()
+    crm = connect(plugins=[meddler])
+    acme = crm.run(lambda work: work.customers.create(name="甲", owner_id="li"), by="li")
+    deal = crm.run(lambda work: work.opportunities.create(name="乙", customer_id=acme.id), by="li")
+    edits: list[tuple[dict[str, Any], str, Callable[[Work], object]]] = [
+        ({"owner_id": "wu"}, "owner_id", lambda work: work.customers.edit(acme.id, level="A")),
+        ({"pool_id": "x", "level": "B"}, "pool_id", lambda work: work.customers.edit(acme.id, level="A")),
+        ({"stage": "paid"}, "stage", lambda work: work.opportunities.edit(deal, name="丙")),
+    ]
+    for changes, named, edit in edits:
+        meddler.changes = changes
+        with pytest.raises(InvalidDefinition, match=f"it can't change {named}: a use case does"):
+            crm.run(edit, by="li")
+    meddler.changes = {"level": "B"}
+    assert "B" == crm.run(lambda work: work.customers.edit(acme.id, level="A"), by="li").level
+    assert deal == crm.run(lambda work: work.opportunities.get(deal.id), by="li")
+
+
 def test_before_may_refuse_and_then_nothing_is_written(connect: Connect) -> None:
     crm = connect(plugins=[Guard()])
     good = crm.run(lambda work: work.customers.create(name="甲", level="A"), by="li")
