@@ -9,7 +9,7 @@ from salescrm.calendars import day_of, start_of_day
 from salescrm.entities import Customer, Member, OwnershipEntry, Team, Turn
 from salescrm.errors import InvalidValue
 from salescrm.policy import Pool
-from salescrm.query import F, Tally, highest
+from salescrm.query import F, Tally, count, highest
 from salescrm.rules.claiming import Claimer
 from salescrm.unit import UnitOfWork
 from salescrm.values import Id, Moment, clean_text
@@ -85,8 +85,7 @@ class Claimers:
         """*member_id* before *pool*, wanting *customer_ids*; nothing is counted that the pool does not limit."""
         unit, limits = self.unit, pool.claims
         member = self.member(member_id)
-        zone = unit.zone_of(pool)
-        today = day_of(unit.now(), zone)
+        claimed_today, claimed_this_week = self._claimed(member_id, pool)
         teams = frozenset(self._teams(member)) if pool.teams or limits.reserved_teams else frozenset()
         holds = 0
         if limits.cap is not None:
@@ -96,10 +95,8 @@ class Claimers:
             belongs=pool.everyone or member_id in pool.members or not teams.isdisjoint(pool.teams),
             reserved=member_id in limits.reserved_members or not teams.isdisjoint(limits.reserved_teams),
             holds=holds,
-            today=0 if limits.daily is None else self._claimed(member_id, pool, start_of_day(today, zone)),
-            week=0
-            if limits.weekly is None
-            else self._claimed(member_id, pool, start_of_day(today - timedelta(days=today.weekday()), zone)),
+            today=claimed_today,
+            week=claimed_this_week,
             owned_until=self._owned_until(member, pool, customer_ids) if limits.cool_down else {},
         )
 
@@ -113,10 +110,19 @@ class Claimers:
             team = self.unit.unscoped(Team).peek(team_id)
             team_id = None if team is None else team.parent_id
 
-    def _claimed(self, member_id: Id, pool: Pool, since: Moment) -> int:
-        """How many they claimed from *pool*: what they gave back meanwhile counts too."""
-        theirs = (F.to_id == member_id) & (F.at >= since)
-        return self._ledger.count(theirs & (F.kind == "claimed") & (F.pool == pool.key))
+    def _claimed(self, member_id: Id, pool: Pool) -> tuple[int, int]:
+        """How many they claimed from *pool* today and this week, if it limits either: what they gave back counts too."""
+        unit, limits, zone = self.unit, pool.claims, self.unit.zone_of(pool)
+        if limits.daily is None and limits.weekly is None:
+            return 0, 0
+        today = day_of(unit.now(), zone)
+        morning = start_of_day(today, zone)
+        monday = start_of_day(today - timedelta(days=today.weekday()), zone)
+        since = morning if limits.weekly is None else monday
+        theirs = (F.to_id == member_id) & (F.at >= since) & (F.kind == "claimed") & (F.pool == pool.key)
+        measures = [count(where=F.at >= morning), count()]
+        ((day, week),) = self._ledger.tally(Tally(measures=measures, where=theirs))
+        return day, week
 
     def _owned_until(self, member: Member, pool: Pool, customer_ids: Sequence[Id]) -> dict[Id, Moment]:
         """By customer, when the member, or their team, last stopped owning it, whoever owned it in between."""
