@@ -28,7 +28,7 @@ from salescrm.entities.people import deputising, in_team
 from salescrm.entities.pools import entries_of, unseen_by
 from salescrm.labels import Label
 from salescrm.outbox import lease
-from salescrm.policy import Policy, Pool, RecycleRule
+from salescrm.policy import ClaimLimits, Policy, Pool, RecycleRule
 from salescrm.query import Tally, Where, count, total
 from salescrm.rules.recycling import will_fall
 from salescrm.services.claimers import Claimers
@@ -42,6 +42,7 @@ SEA: Final = Pool(
     key="sea",
     label=Label("Sea", "公海"),
     everyone=True,
+    claims=ClaimLimits(daily=5, weekly=20),
     rules=(RecycleRule(key="quiet", label=Label("quiet", "久未跟进"), anchor="no_follow_up", limit=30),),
 )
 #: What the lists are asked under.
@@ -136,8 +137,8 @@ LISTS: Final[dict[str, Listing]] = {
         index_only=True,
         plain=False,
     ),
-    "how many a member claimed today": Listing(
-        lambda work, after: Claimers(work)._claimed(Id("m3"), SEA, work.now() - timedelta(days=1)),
+    "how many a member claimed today and this week": Listing(
+        lambda work, after: Claimers(work)._claimed(Id("m3"), SEA),
         "ix_ownership_to_id_at",
         plain=False,
     ),
