@@ -1,10 +1,10 @@
 """
 W8: customers claimed by four processes at once, beside claims by hand.
 
-The hand-written statement takes whatever has been there longest, and skips what others hold just now; it checks nothing.
-Ours is told which customer, as it stands on the member's screen, and checks what a pool's rules say; so does a second one
-by hand, in as many statements as that takes.  Each process has customers of its own.  A process is timed by its CPU and
-that of the server's process behind it.
+The hand-written statement takes whatever has been there longest, and skips what others hold just now; it checks nothing,
+and nobody can give it up afterwards, which is what the second one by hand has a transaction for.  Ours is told which customer,
+as it stands on the member's screen, and checks what a pool's rules say; so does the third one by hand, in as many statements
+as that takes.  Each process has customers of its own.  It is timed by its CPU and that of the server's process behind it.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ class _Ours:
     def read(self, ids: Sequence[Id]) -> list[Customer]:
         """The customers *ids*, as a page shows them."""
         with self.crm.begin(by=OWNERS[0]) as work:
-            found = {
-                id: one for part in _parts(ids) for id, one in work.repository(Customer).many(part).items()
-            }
+            found = work.repository(Customer).many(ids)
         return [found[id] for id in ids]
 
     def claim(self, member: str, *wanted: Customer | Id) -> None:
@@ -232,9 +230,9 @@ def _team(database: Database, make: Make, each: int, *, by_wall: bool) -> Iterat
         process.start()
         doors.append(here)
         processes.append(process)
-    for door in doors:
-        door.recv()  # it has read what stands on its member's screen
     try:
+        for door in doors:
+            door.recv()  # it has read what stands on its member's screen
         yield _Team(database, doors, each, by_wall)
     finally:
         for door in doors:
@@ -261,10 +259,6 @@ def _in_hand(make: Make, url: str, ids: list[Id]) -> list[Any]:
     """What is claimed by: of ours the customers as a page shows them, read by another, since each look at a clock moves it on."""
     with closing(make(url, 0)) as reader:
         return reader.read(ids) if isinstance(reader, _Ours) else ids
-
-
-def _parts(ids: Sequence[Id]) -> Iterator[Sequence[Id]]:
-    return (ids[start : start + 500] for start in range(0, len(ids), 500))
 
 
 def _ours(limits: ClaimLimits, url: str, seed: int) -> _Ours:
