@@ -112,15 +112,7 @@ def together(scale: Scale) -> Iterator[Line]:
         database.load_pooled(count)
         for work, contenders in works.items():
             for name, ratio in _raced(database, contenders, each, scale).items():
-                yield Line(
-                    work=work,
-                    engine=database.engine,
-                    contender=name,
-                    value=ratio.median,
-                    low=ratio.low,
-                    high=ratio.high,
-                    microseconds=ratio.seconds * 1e6,
-                )
+                yield Line.of(work, database.engine, name, ratio)
 
 
 def _raced(
@@ -157,15 +149,7 @@ def in_batches(engine: str, scale: Scale) -> Iterator[Line]:
 
             ratios = race({"one by one": chunk(1), "salescrm": chunk(size)}, rounds=scale.rounds)
     for name, ratio in ratios.items():
-        yield Line(
-            work="claims ten at a time, to one by one",
-            engine=engine,
-            contender=name,
-            value=ratio.median,
-            low=ratio.low,
-            high=ratio.high,
-            microseconds=ratio.seconds * 1e6,
-        )
+        yield Line.of("claims ten at a time, to one by one", engine, name, ratio)
 
 
 def _claim_first(database: Database, make: Make) -> None:

@@ -73,15 +73,7 @@ def _race(workload: Workload, database: Database, scale: Scale) -> Iterator[Line
             gc.unfreeze()
         for name, ratio in ratios.items():
             if not (peers and name == "driver"):
-                yield Line(
-                    work=workload.name,
-                    engine=database.engine,
-                    contender=name,
-                    value=ratio.median,
-                    low=ratio.low,
-                    high=ratio.high,
-                    microseconds=ratio.seconds * 1e6,
-                )
+                yield Line.of(workload.name, database.engine, name, ratio)
 
 
 def _fewer(rounds: int, workload: Workload) -> int:

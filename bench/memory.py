@@ -130,15 +130,7 @@ def measure(*, count: int, rounds: int, by_wall: bool) -> Iterator[Line]:
         {name: Chunk(partial(run, name), None, 500, lambda: timer) for name in first}, rounds=rounds
     )
     for name, ratio in ratios.items():
-        yield Line(
-            work="create with log, to a dict with a sorted index",
-            engine="memory",
-            contender=name,
-            value=ratio.median,
-            low=ratio.low,
-            high=ratio.high,
-            microseconds=ratio.seconds * 1e6,
-        )
+        yield Line.of("create with log, to a dict with a sorted index", "memory", name, ratio)
     ours.close()
 
 

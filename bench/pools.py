@@ -97,15 +97,7 @@ def recycle(engine: str, scale: Scale) -> Iterator[Line]:
         hand.close()
         crm.close()
         for name, ratio in ratios.items():
-            yield Line(
-                work="W7 recycle 5 % of 1,000,000",
-                engine=engine,
-                contender=name,
-                value=ratio.median,
-                low=ratio.low,
-                high=ratio.high,
-                microseconds=ratio.seconds * 1e6,
-            )
+            yield Line.of("W7 recycle 5 % of 1,000,000", engine, name, ratio)
 
 
 def load(database: Database, count: int) -> None:

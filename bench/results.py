@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import attrs
 
+from bench.measuring import Ratio
+
 __all__ = ["LIMITS", "Limit", "Line", "as_json", "as_markdown"]
 
 
@@ -32,6 +34,19 @@ class Line:
     high: float | None = None
     #: The contender's own time for one unit of the work.
     microseconds: float | None = None
+
+    @classmethod
+    def of(cls, work: str, engine: str, contender: str, ratio: Ratio) -> Line:
+        """The line of a race."""
+        return cls(
+            work=work,
+            engine=engine,
+            contender=contender,
+            value=ratio.median,
+            low=ratio.low,
+            high=ratio.high,
+            microseconds=ratio.seconds * 1e6,
+        )
 
     @property
     def limit(self) -> Limit | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
 
 from salescrm.entities import (
     ApprovalRequest,
@@ -33,29 +32,12 @@ from salescrm.entities import (
     Team,
     Turn,
 )
+from salescrm.entities.customers import OWNING
+from salescrm.entities.opportunities import MOVING
 from salescrm.kinds import Kind
 from salescrm.schema import Index, Schema, describe
 
 __all__ = ["schemas"]
-
-#: What the ownership ledger tells of a customer, and what pools count from.
-_OWNED: Final = (
-    *(
-        "owner_id",
-        "pool_id",
-        "entered_pool_at",
-        "owned_since",
-        "quiet_since",
-        "stuck_since",
-        "dealless_since",
-    ),
-    *("protected_until", "transfer_pending"),
-)
-#: What the history of its stages tells of a deal.
-_MOVED: Final = (
-    *("pipeline", "stage", "status", "furthest_stage"),
-    *("opened_at", "closed_at", "stage_entered_at", "advanced_at"),
-)
 
 
 def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> Mapping[str, Schema]:
@@ -102,7 +84,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("quiet_since",)),  # who falls by the commonest rule, and who falls next
         Index(("parent_id",)),  # a group of companies
         find=("name", "number", "credit_code"),
-        settled=_OWNED,
+        settled=(*OWNING, "transfer_pending"),
         owner_id="members",
         parent_id="customers",
         first_contact_by="members",
@@ -126,7 +108,7 @@ def schemas(extra: Mapping[str, Mapping[str, Kind]] = MappingProxyType({})) -> M
         Index(("pipeline", "stage", "stage_entered_at")),  # a stage's deals, longest there first
         Index(("updated_at",)),  # all deals, newest first
         find=("name", "number"),
-        settled=_MOVED,
+        settled=MOVING,
         customer_id="customers",
         contact_id="contacts",
         owner_id="members",

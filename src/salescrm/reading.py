@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from salescrm.storage import Store
     from salescrm.unit import UnitOfWork
 
-__all__ = ["Reader", "orders"]
+__all__ = ["Reader", "is_storable", "orders"]
 
 #: How many ids one question asks for.
 _IDS_AT_ONCE = 500
@@ -44,7 +44,7 @@ def _name(field: Field | str) -> str:
     return path
 
 
-def _may_be_stored(id: object) -> bool:
+def is_storable(id: object) -> bool:
     """Whether a record may have this *id*; asked for any other, engines answer in different ways."""
     if type(id) is not str or not 0 < len(id) <= _LONGEST_ID:
         return False
@@ -73,7 +73,7 @@ class Reader(Generic[RecordT]):
     def peek(self, id: Id) -> RecordT | None:
         """The record, or None if there is none that the member may see."""
         store = self.unit.reading()
-        if not _may_be_stored(id):
+        if not is_storable(id):
             return None
         scope = self._scope("read")
         if scope is None:
@@ -103,7 +103,7 @@ class Reader(Generic[RecordT]):
     @asking
     def _many(self, ids: Iterable[Id], action: Action) -> dict[Id, RecordT]:
         """By id, those of *ids* that the member may *action*."""
-        wanted = list(dict.fromkeys(id for id in ids if _may_be_stored(id)))
+        wanted = list(dict.fromkeys(id for id in ids if is_storable(id)))
         found: dict[Id, RecordT] = {}
         for start in range(0, len(wanted), _IDS_AT_ONCE):
             part = wanted[start : start + _IDS_AT_ONCE]

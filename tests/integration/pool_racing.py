@@ -54,14 +54,23 @@ def give_back(work: Work, customer: Id) -> None:
     work.pools.release(customer, reason="试试")
 
 
+def shown(work: Work, customer: Id) -> Customer:
+    """As it stands on a member's screen."""
+    return work.customers.get(customer)
+
+
 def compete(crm: Crm, worker: str, many: int = 40) -> dict[str, Any]:
     """Claims, and now and then gives back, until the pool is empty or a limit is reached; what came of it."""
     dice = random.Random(worker)  # no secret
     claimed = refused = 0
     while True:
-        wanted = crm.run(drawn, dice, many, by=worker)
-        if not wanted:
+        ids = crm.run(drawn, dice, many, by=worker)
+        if not ids:
             break
+        wanted: list[Customer | Id] = [*ids]
+        if dice.random() < 0.2:
+            # By the time that it is claimed somebody else may well have what stands on this one's screen.
+            wanted = [crm.run(shown, ids[0], by=worker)]
         try:
             taken = crm.run(
                 lambda work, wanted=wanted: work.pools.claim(wanted, partial=dice.random() < 0.8),  # type: ignore[misc]  # bound now

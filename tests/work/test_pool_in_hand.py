@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from salescrm import Crm, Customer, F, Opportunity, Work
+from salescrm import Crm, Customer, F, HookRefused, NotFound, Opportunity, Refuse, Work, hookimpl
 from salescrm.entities import ChangeEntry, OutboxEvent, OwnershipEntry
 from salescrm.errors import ClaimRefused, StaleWrite
 from salescrm.policy import ClaimLimits
@@ -102,6 +102,47 @@ def test_nobody_gains_by_making_a_customer_up(connect: Connect, clock: Clock) ->
             assert [verdict] == [one.verdict for one in refused.value.decisions], record
     assert [(a,), (b,), (d,)] == [(look(crm, one),) for one in (a, b, d)]
     assert [[], []] == [list(ledger(crm, one)) for one in (a, b)]
+
+
+@pytest.mark.parametrize(
+    "made_up", [{"quiet_since": True}, {"protected_until": True}, {"open_opportunities": 3}]
+)
+def test_the_log_tells_nothing_that_was_made_up(crm: Crm, clock: Clock, made_up: dict[str, Any]) -> None:
+    """What a claim changes and logs, or takes along, is what was stored."""
+    acme = create(crm)
+    values: dict[str, Any] = {name: clock() if value is True else value for name, value in made_up.items()}
+
+    with pytest.raises(StaleWrite), crm.begin(by="ann") as work:
+        work.pools.claim([attrs.evolve(acme, **values)])
+
+    assert (acme, ()) == (look(crm, acme), ledger(crm, acme))
+
+
+@pytest.mark.parametrize("id", ["nobody", "", "\0", "a\0b", "\ud800", "x" * 1_000_000])
+def test_a_made_up_customer_is_not_there(crm: Crm, id: str) -> None:
+    """Whatever its id, on every engine."""
+    acme = create(crm)
+    with pytest.raises(NotFound), crm.begin(by="ann") as work:
+        work.pools.claim([attrs.evolve(acme, id=Id(id))])
+    assert acme == look(crm, acme)
+
+
+class KeepsA:
+    """Lets nobody have a customer of level A."""
+
+    @hookimpl
+    def saving_record(self, before: Any) -> None:
+        if before.level == "A":
+            raise Refuse("kept")
+
+
+def test_a_plugin_is_asked_about_what_is_stored(connect: Connect) -> None:
+    """And not about what the caller has made of it."""
+    crm = connect(policy=policy(), plugins=[KeepsA()])
+    acme = create(crm, level="A")
+    with pytest.raises(HookRefused), crm.begin(by="ann") as work:
+        work.pools.claim([attrs.evolve(acme, level="B")])
+    assert acme == look(crm, acme)
 
 
 def test_the_deals_of_a_customer_that_somebody_else_has_stay_theirs(crm: Crm) -> None:

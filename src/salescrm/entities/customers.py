@@ -13,6 +13,7 @@ from salescrm.query import F, Where, ago
 from salescrm.values import CreditCode, Email, Id, Moment, Money, Phone, Region
 
 __all__ = [
+    "OWNING",
     "Collaborator",
     "Contact",
     "Customer",
@@ -217,6 +218,10 @@ def left_to(pool_id: str | None, *, at: Moment) -> dict[str, Any]:
         "dealless_since": None,
         "protected_until": None,
     }
+
+
+#: The fields that `taken_by` and `left_to` set.
+OWNING: Final = tuple(left_to(None, at=FOR_GOOD))
 
 
 def owned_by(member_id: Id) -> Where:

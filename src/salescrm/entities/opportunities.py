@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -15,6 +15,7 @@ from salescrm.query import F, Where
 from salescrm.values import Id, Moment, Money
 
 __all__ = [
+    "MOVING",
     "Competitor",
     "MoveKind",
     "Opportunity",
@@ -28,6 +29,11 @@ __all__ = [
 
 OpportunityStatus: TypeAlias = Literal["open", "won", "lost"]
 MoveKind: TypeAlias = Literal["entered", "advanced", "skipped", "went_back", "won", "lost", "reopened"]
+#: The fields of a deal that its moves change, and its history tells of.
+MOVING: Final = (
+    *("pipeline", "stage", "status", "furthest_stage"),
+    *("opened_at", "closed_at", "stage_entered_at", "advanced_at"),
+)
 
 
 @attrs.frozen(kw_only=True)

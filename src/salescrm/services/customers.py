@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, ClassVar, Unpack
 
 from salescrm.entities import Collaborator, Contact, Customer, FollowUp, Opportunity
-from salescrm.entities.customers import Access, taken_by
+from salescrm.entities.customers import OWNING, Access, taken_by
 from salescrm.errors import InvalidValue, StateRefused
 from salescrm.events import CustomerCreated, CustomerEdited, CustomerRemoved, Event
 from salescrm.query import F, Tally, count, highest, total
@@ -43,17 +43,11 @@ class CustomerService(Service[Customer]):
             "last_follow_up_at",
             "follow_up_count",
             "open_opportunities",
-            "pool_id",
-            "entered_pool_at",
-            "owned_since",
-            "quiet_since",
-            "stuck_since",
-            "dealless_since",
-            "protected_until",
             "shared_until",
             "transfer_pending",
+            *OWNING,
         }
-    )
+    ) - {"owner_id"}
 
     def __init__(self, work: UnitOfWork) -> None:
         super().__init__(work, Customer)

@@ -17,6 +17,7 @@ from salescrm.entities import (
     OpportunityLine,
     StageChange,
 )
+from salescrm.entities.opportunities import MOVING
 from salescrm.errors import InvalidValue, StateRefused, UnknownField
 from salescrm.events import OpportunityEdited, OpportunityMoved, OpportunityOpened
 from salescrm.query import F, Where
@@ -49,17 +50,10 @@ class OpportunityService(Service[Opportunity]):
     #: These change by moving only, or follow from follow-ups.
     computed: ClassVar[frozenset[str]] = frozenset(
         {
-            "pipeline",
-            "stage",
-            "status",
-            "furthest_stage",
+            *MOVING,
             "probability",
             "probability_overridden",
             "lost_reason",
-            "opened_at",
-            "closed_at",
-            "stage_entered_at",
-            "advanced_at",
             "last_follow_up_at",
             "follow_up_count",
         }

@@ -8,10 +8,12 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from salescrm.entities import Customer
+from salescrm.entities.customers import OWNING
 from salescrm.errors import ClaimRefused, InvalidValue, NotFound
 from salescrm.labels import Label
 from salescrm.policy import Pool
 from salescrm.query import EVERYTHING, F
+from salescrm.reading import is_storable
 from salescrm.rules.claiming import ClaimDecision, Claimer
 from salescrm.services.claimers import Claimers
 from salescrm.services.ownership import Ownership
@@ -23,8 +25,8 @@ __all__ = ["Taken", "Taking", "id_of", "pool_named"]
 #: Whether somebody may have a customer of a pool.
 Decide: TypeAlias = Callable[[Customer, Pool, Claimer], ClaimDecision]
 
-#: What a claim hangs on, or what goes with it, beside the owner.
-_DECISIVE: Final = ("pool_id", "entered_pool_at", "open_opportunities")
+#: What a claim hangs on, or changes and logs, or takes along.
+_DECISIVE: Final = (*OWNING, "open_opportunities")
 
 
 @attrs.frozen(kw_only=True)
@@ -61,10 +63,12 @@ class Taking:
         Raises:
             ClaimRefused: *to* may not have one of them, or somebody else was faster; every such customer is named.
         """
-        at_once = self._taken_as_read(customers, pool, to, kind, reason, decide)
-        if at_once is not None:
-            return Taken(customers=(at_once,))
-        wanted = self._wanted(customers, pool)
+        chosen = None if pool is None else pool_named(self.unit, pool)
+        if (in_hand := self._in_hand(customers, chosen)) is not None:
+            [decision] = self._decisions([in_hand], to, decide)
+            if decision.allowed and (given := self._give_as_read(in_hand[0], to, kind, reason)):
+                return Taken(customers=tuple(given))
+        wanted = self._wanted(customers, chosen)
         decisions = list(self._decisions(wanted, to, decide))
         refused = [one for one in decisions if not one.allowed]
         if refused and not partial:
@@ -81,48 +85,37 @@ class Taking:
             raise ClaimRefused(to, tuple(late))
         return Taken(customers=tuple(taken), refused=(*refused, *late))
 
-    def _taken_as_read(
-        self,
-        customers: Iterable[Customer | Id],
-        pool: str | None,
-        to: Id,
-        kind: Literal["claimed", "assigned"],
-        reason: str | None,
-        decide: Decide,
-    ) -> Customer | None:
-        """
-        A single one that the caller has read, taken without reading it again if it is still the same and may be had.
+    def _give_as_read(
+        self, customer: Customer, to: Id, kind: Literal["claimed", "assigned"], reason: str | None
+    ) -> list[Customer]:
+        """*customer*, given to *to* if it is still as it stands in the caller's hands; else nothing has happened."""
+        still = F.version == customer.version
+        return self._ownership.give([customer], to, kind=kind, reason=reason, still=still, decisive=_DECISIVE)
 
-        None in any other case, in which nothing has happened.
-        """
+    def _in_hand(
+        self, customers: Iterable[Customer | Id], chosen: Pool | None
+    ) -> tuple[Customer, Pool] | None:
+        """A single customer that the caller has read and that need not be read again, with the pool that it is to come from."""
         if not (isinstance(customers, Sequence) and len(customers) == 1 and self._customers.sees_all):
             return None
         [customer] = customers
-        if not (isinstance(customer, Customer) and id_of(self.unit, customer)):
+        if not (isinstance(customer, Customer) and is_storable(id_of(self.unit, customer))):
             return None
-        found = self._pool_for(customer, pool)
-        # Whether it counts for the cap may hang on any of its fields.
-        if found is None or (found.claims.cap is not None and found.claims.counted is not EVERYTHING):
+        pool = self._pool_of(customer, chosen)
+        # Were it made up, its other fields could say what they like to the question of a cap, or to a plugin.
+        if pool is None or self.unit.kit.hooks.listens_to_records:
             return None
-        [decision] = self._decisions([(customer, found)], to, decide)
-        if not decision.allowed:
-            return None
-        given = self._ownership.give(
-            [customer], to, kind=kind, reason=reason, still=F.version == customer.version, decisive=_DECISIVE
-        )
-        return given[0] if given else None
+        counts_some = pool.claims.cap is not None and pool.claims.counted is not EVERYTHING
+        return None if counts_some else (customer, pool)
 
-    def _pool_for(self, customer: Customer, pool: str | None) -> Pool | None:
-        """The pool that *customer* is to come from: *pool*, or the one it is in."""
-        if pool is not None:
-            return pool_named(self.unit, pool)
-        return next((one for one in self.unit.policy.pools if one.key == customer.pool_id), None)
+    def _pool_of(self, customer: Customer, chosen: Pool | None) -> Pool | None:
+        """The pool that *customer* is to come from: the one that was *chosen*, or the one it is in."""
+        return chosen or next((one for one in self.unit.policy.pools if one.key == customer.pool_id), None)
 
     def _wanted(
-        self, customers: Iterable[Customer | Id], pool: str | None
+        self, customers: Iterable[Customer | Id], chosen: Pool | None
     ) -> list[tuple[Customer, Pool | None]]:
         """What is wanted as it is now, each once, with the pool that it is to come from."""
-        chosen = None if pool is None else pool_named(self.unit, pool)
         if isinstance(customers, str | Customer):
             raise InvalidValue("Customer", "id", customers, "a list of customers or of their ids")
         ids = list(dict.fromkeys(id_of(self.unit, one) for one in customers))
@@ -130,8 +123,7 @@ class Taking:
         for id in ids:
             if id not in read:
                 raise NotFound("Customer", id[:80])
-        known = {one.key: one for one in self.unit.policy.pools}
-        return [(read[id], chosen or known.get(read[id].pool_id or "")) for id in ids]
+        return [(read[id], self._pool_of(read[id], chosen)) for id in ids]
 
     def _decisions(
         self,
