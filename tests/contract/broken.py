@@ -136,14 +136,7 @@ class ForgetsEffects(MemoryStore):
 
 
 class ChangesWithoutAVersion(MemoryStore):
-    def change(
-        self,
-        asked: Asked,
-        values: Mapping[str, Any],
-        *,
-        skip_locked: bool = True,
-        beside: Sequence[Insert] = (),
-    ) -> list[Any]:
+    def change(self, asked: Asked, values: Mapping[str, Any], **how: Any) -> list[Any]:
         found = self.find(asked)
         schema = asked.plan.schema
         self.write(*[Replace(schema, schema.evolve(one, values), one.version) for one in found])
@@ -151,38 +144,19 @@ class ChangesWithoutAVersion(MemoryStore):
 
 
 class ReturnsWhatItMade(MemoryStore):
-    def change(
-        self,
-        asked: Asked,
-        values: Mapping[str, Any],
-        *,
-        skip_locked: bool = True,
-        beside: Sequence[Insert] = (),
-    ) -> list[Any]:
+    def change(self, asked: Asked, values: Mapping[str, Any], **how: Any) -> list[Any]:
         schema = asked.plan.schema
         return [self.get(schema, one.id) for one in super().change(asked, values)]
 
 
 class ChangesAll(MemoryStore):
-    def change(
-        self,
-        asked: Asked,
-        values: Mapping[str, Any],
-        *,
-        skip_locked: bool = True,
-        beside: Sequence[Insert] = (),
-    ) -> list[Any]:
+    def change(self, asked: Asked, values: Mapping[str, Any], **how: Any) -> list[Any]:
         return super().change(Asked(attrs.evolve(asked.plan, limit_slot=None), asked.values), values)
 
 
 class WritesBesideFewer(MemoryStore):
     def change(
-        self,
-        asked: Asked,
-        values: Mapping[str, Any],
-        *,
-        skip_locked: bool = True,
-        beside: Sequence[Insert] = (),
+        self, asked: Asked, values: Mapping[str, Any], *, beside: Sequence[Insert] = (), **how: Any
     ) -> list[Any]:
         found = super().change(asked, values)
         self.write(*beside)
@@ -214,14 +188,7 @@ class ForgetsTheSecondRow(MemoryStore):
 
 
 class LooksBeforeItLocks(MemoryStore):
-    def change(
-        self,
-        asked: Asked,
-        values: Mapping[str, Any],
-        *,
-        skip_locked: bool = True,
-        beside: Sequence[Insert] = (),
-    ) -> list[Any]:
+    def change(self, asked: Asked, values: Mapping[str, Any], **how: Any) -> list[Any]:
         found = self.find(asked)
         time.sleep(0.002)
         super().write()
@@ -240,12 +207,7 @@ class HoldsNothing(MemoryStore):
 
 class ReturnsWholeRecords(MemoryStore):
     def change(
-        self,
-        asked: Asked,
-        values: Mapping[str, Any],
-        *,
-        skip_locked: bool = True,
-        beside: Sequence[Insert] = (),
+        self, asked: Asked, values: Mapping[str, Any], *, beside: Sequence[Insert] = (), **how: Any
     ) -> list[Any]:
         return super().change(
             Asked(attrs.evolve(asked.plan, columns=None), asked.values), values, beside=beside
