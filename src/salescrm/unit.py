@@ -216,6 +216,11 @@ class UnitOfWork:
         if self._outer is not None:
             self._outer.wrote()
 
+    @property
+    def takes_back(self) -> bool:
+        """Whether what was written here is surely gone if this unit of work fails: no host could commit it all the same."""
+        return self.effects is not None and self.kit.backend.capabilities.transactions
+
     def fail(self) -> None:
         """Ends this unit of work without a commit: something in it went wrong after it had begun to write."""
         self._ended = "a write failed"

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Session
 import salescrm
 from salescrm import Crm, Customer, F, Work
 from salescrm.entities import ChangeEntry, Notice, OutboxEvent, OwnershipEntry
-from salescrm.errors import Transient
+from salescrm.errors import ClaimRefused, Transient
 from salescrm.policy import ClaimLimits
 from tests.integration.pool_racing import careless, compete, opened
 from tests.work.pooling import policy, pool
@@ -201,4 +202,26 @@ def test_a_host_that_sees_one_moment_passes_no_limit(postgres_url: str, first: b
                 theirs.join(session, by="ann").pools.claim([b])
             session.rollback()
         assert 1 == crm.run(lambda work: work.customers.count(F.owner_id == "ann"), by="witness")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("which", ["sqlite_url", "postgres_url"])
+def test_a_host_that_goes_on_commits_nothing_that_was_made_up(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    """In its transaction a customer in hand is read again: what was written there would be the host's to keep."""
+    url = request.getfixturevalue(which)
+    engine = sa.create_engine(url)
+    reserved = policy(pool(claims=ClaimLimits(arrival=5, reserved_members=("bo",))))
+    with salescrm.connect(url, policy=reserved) as crm, salescrm.connect(engine, policy=reserved) as theirs:
+        crm.migrate()
+        crm.run(lambda work: fill(work, 1), by="li")
+        [fresh] = crm.run(lambda work: list(work.customers.stream()), by="li")
+        with Session(engine) as session:
+            with pytest.raises(ClaimRefused) as refused:
+                theirs.join(session, by="ann").pools.claim([attrs.evolve(fresh, entered_pool_at=None)])
+            session.commit()
+        assert "arrival" == refused.value.code
+        assert [fresh] == crm.run(lambda work: list(work.customers.stream()), by="li")
+        assert 0 == crm.run(lambda work: work.repository(OwnershipEntry).count(), by="li")
     engine.dispose()

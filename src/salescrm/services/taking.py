@@ -98,6 +98,9 @@ class Taking:
         """A single customer that the caller has read and that need not be read again, with the pool that it is to come from."""
         if not (isinstance(customers, Sequence) and len(customers) == 1 and self._customers.sees_all):
             return None
+        # That it is made up shows when it has been written.
+        if not self.unit.takes_back:
+            return None
         [customer] = customers
         if not (isinstance(customer, Customer) and is_storable(id_of(self.unit, customer))):
             return None
