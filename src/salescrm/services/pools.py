@@ -109,10 +109,11 @@ class PoolService:
         from whichever they are in.  What is checked, in this order: still in the pool; a member of it, and active; the
         cap on what they own; claims a day and a week; how long ago they owned it; how new it is in the pool.
 
-        A single customer, as the caller has read it, is not read again where it is still the same; that saves a question.
+        A single customer that the caller has read and that is still the same need not be read again; a made-up one gains nothing.
 
         Raises:
             ClaimRefused: They may not have one of them; every such customer is named with the reason. Nobody pays for it.
+            StaleWrite: A customer in hand was made up.
             NotFound: There is no such customer.
             InvalidValue: There is no such pool.
         """
